@@ -1,0 +1,60 @@
+"""Layer 0: time, injected. Durations are monotonic, display is UTC, leases use boot time."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the rest of the program may ask about time."""
+
+    def now(self) -> datetime:
+        """Return the wall clock in UTC; for display only, never for order."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards; for durations inside one process."""
+        ...
+
+    def boottime(self) -> float:
+        """Return seconds since boot, sleep included; for leases between processes."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def boottime(self) -> float:
+        # CLOCK_BOOTTIME is Linux; macOS' monotonic clock already counts sleep.
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+SYSTEM = SystemClock()
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return ``2026-11-22T03:04:05.678Z``: UTC, milliseconds, sorts as text."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """Return the moment that ``rfc3339`` wrote; raises ValueError on anything else."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"timestamp without a zone: {text!r}")
+    return moment.astimezone(UTC)

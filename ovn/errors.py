@@ -1,0 +1,255 @@
+"""Layer 0: every error a user can meet, with its exit code and its hint.
+
+One tree. A class fixes ``kind`` (the word in ``--json``), ``exit_code`` (the contract's
+number) and a default ``hint``; a raise gives the sentence and may give a better hint.
+Only ``ovn.cli`` prints them. Sentences are lower case, without a full stop, and quote
+their subject: ``no checkpoint 'before_x' in session 'session-001'``.
+"""
+
+from __future__ import annotations
+
+
+class OvnError(Exception):
+    """What went wrong (``str(error)``), what to do (``hint``), and the exit code.
+
+    ``facts`` are JSON values for ``--json`` readers, e.g. ``{"path": "a.py"}``.
+    """
+
+    kind = "fatal"
+    exit_code = 128
+    hint: str | None = None
+
+    def __init__(self, message: str, *, hint: str | None = None, **facts: object) -> None:
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+        self.facts = facts
+
+
+# -- 1: a "no" -------------------------------------------------------------------------
+
+
+class Refused(OvnError):
+    """The question was answered: no. Nothing is broken and nothing was changed."""
+
+    kind = "no"
+    exit_code = 1
+
+
+class Unverified(Refused):
+    """A feature's verify commands were not green on a commit's tree."""
+
+    kind = "unverified"
+
+
+# -- 128: fatal ------------------------------------------------------------------------
+
+
+class NotARepository(OvnError):
+    kind = "not-a-repository"
+    hint = "run it inside a git repository, or name one with 'git -C DIR ovn ...'"
+
+
+class BareRepository(OvnError):
+    kind = "bare-repository"
+    hint = "run it in a clone that has a work tree"
+
+
+class UnsupportedRepository(OvnError):
+    """SHA-256, reftable, partial clone, too old a git: named, never half supported."""
+
+    kind = "unsupported-repository"
+
+
+class UnsupportedPlatform(OvnError):
+    kind = "unsupported-platform"
+
+
+class GitFailed(OvnError):
+    """A git command failed in a way that has no better name; carries its stderr."""
+
+    kind = "git-failed"
+
+
+class GitTimeout(GitFailed):
+    kind = "git-timeout"
+
+
+class Locked(OvnError):
+    """A lock that a live process holds was not released in time."""
+
+    kind = "lock"
+    hint = "wait for the process that holds it, or end it, and try again"
+
+
+class NoSpace(OvnError):
+    kind = "disk"
+    hint = "free some space on this disk and try again; nothing acknowledged was lost"
+
+
+class ReadOnlyRepository(OvnError):
+    kind = "read-only"
+    hint = "make the repository writable; reading verbs work as they are"
+
+
+class NotFound(OvnError):
+    """A checkpoint, session, feature, operation ... of that name does not exist."""
+
+    kind = "not-found"
+
+
+class Ambiguous(OvnError):
+    """A name that several things have; ``hint`` lists them."""
+
+    kind = "ambiguous"
+
+
+class InvalidDocument(OvnError):
+    """A document breaks its schema or its encoding; names document, path, rule and fix."""
+
+    kind = "invalid-document"
+
+
+class InvalidConfig(InvalidDocument):
+    kind = "invalid-config"
+
+
+class JournalDamaged(OvnError):
+    """A journal is unreadable before its torn tail; its bytes were set aside."""
+
+    kind = "journal"
+    hint = "run 'git ovn fsck' to see what is left of it"
+
+
+class WouldLose(OvnError):
+    """An operation would overwrite content that exists nowhere else."""
+
+    kind = "would-lose"
+    hint = "move the named files away, or use --force to set them aside under .git/ovn/aside/"
+
+
+class Diverged(OvnError):
+    """Files or branch moved since the operation that is to be taken back."""
+
+    kind = "diverged"
+    hint = "use --force to take a checkpoint first and go on"
+
+
+class OperationInProgress(OvnError):
+    kind = "operation-in-progress"
+
+
+class Conflict(OvnError):
+    """An inverse commit does not apply; the repository is as it was before."""
+
+    kind = "conflict"
+
+
+class RefMoved(OvnError):
+    """A compare-and-swap lost: the ref has another value than expected. Retryable."""
+
+    kind = "ref-moved"
+    hint = "another process moved it; try again"
+
+
+class CorruptObject(OvnError):
+    kind = "corrupt"
+    hint = "run 'git fsck' to see what is missing"
+
+
+# -- 129: usage ------------------------------------------------------------------------
+
+
+class UsageError(OvnError):
+    kind = "usage"
+    exit_code = 129
+
+
+class InvalidName(UsageError):
+    """A label or id outside ``[A-Za-z0-9][A-Za-z0-9._-]{0,63}``."""
+
+    kind = "invalid-name"
+    hint = "use letters, digits, '.', '_' and '-', at most 64, starting with a letter or digit"
+
+
+# -- the contract's own numbers --------------------------------------------------------
+
+
+class NotInitialised(OvnError):
+    kind = "not-initialised"
+    exit_code = 10
+    hint = "run 'git ovn init' first"
+
+
+class LeaseHeld(OvnError):
+    """Somebody else holds the right to work on it; ``facts``: holder, since."""
+
+    kind = "lease-held"
+    exit_code = 11
+    hint = "wait for it, end it with 'git ovn stop', or take over with 'git ovn start --take-over'"
+
+
+class StaleLease(LeaseHeld):
+    """The caller's generation is older than the lease's: it was taken over (fenced off)."""
+
+    kind = "lease-stale"
+    hint = "another process took over; what this one wrote before that is kept"
+
+
+class StateConflict(OvnError):
+    kind = "state-conflict"
+    exit_code = 12
+    hint = "run it again; if it persists run 'git ovn fsck'"
+
+
+class HandoffRefused(OvnError):
+    """The shift may not end: ``facts["rules"]`` lists each rule that failed."""
+
+    kind = "handoff-refused"
+    exit_code = 13
+
+
+class Unhealthy(OvnError):
+    kind = "unhealthy"
+    exit_code = 14
+
+
+class NeedsPerson(OvnError):
+    kind = "needs-person"
+    exit_code = 15
+
+
+class FormatTooNew(OvnError):
+    kind = "format-too-new"
+    exit_code = 16
+    hint = "a newer git ovn wrote this; upgrade with 'pip install --upgrade git-ovn'"
+
+
+class NotTrusted(OvnError):
+    kind = "not-trusted"
+    exit_code = 17
+    hint = "look with 'git ovn trust --show', then allow with 'git ovn trust'"
+
+
+class RunLimited(OvnError):
+    """A run was ended by a limit with work left."""
+
+    kind = "run-limited"
+    exit_code = 20
+
+
+class CrashLoop(OvnError):
+    kind = "crash-loop"
+    exit_code = 21
+
+
+INTERRUPTED = 130
+"""Exit code of a verb that a signal ended."""
+
+
+def error_classes() -> list[type[OvnError]]:
+    """Return every class of the tree, base first, for docs and the test of the codes."""
+    found: list[type[OvnError]] = [OvnError]
+    for cls in found:
+        found.extend(sub for sub in cls.__subclasses__() if sub not in found)
+    return found

@@ -1,0 +1,167 @@
+"""The one place that starts git: environment scrubbed, hooks and prompts off, time-limited."""
+
+from __future__ import annotations
+
+import enum
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ovn.errors import GitFailed, GitTimeout, NoSpace, ReadOnlyRepository
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ovn.git.locate import Location
+
+SCRUBBED = frozenset(
+    # what 'git rev-parse --local-env-vars' lists (a test compares) ...
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_CONFIG GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT "
+    "GIT_OBJECT_DIRECTORY GIT_DIR GIT_WORK_TREE GIT_IMPLICIT_WORK_TREE GIT_GRAFT_FILE "
+    "GIT_INDEX_FILE GIT_NO_REPLACE_OBJECTS GIT_REPLACE_REF_BASE GIT_PREFIX "
+    "GIT_INTERNAL_SUPER_PREFIX GIT_SHALLOW_FILE GIT_COMMON_DIR "
+    # ... and who the author is, which editor runs, what asks, where it is traced to
+    "GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_AUTHOR_DATE GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL "
+    "GIT_COMMITTER_DATE GIT_EDITOR GIT_SEQUENCE_EDITOR GIT_ASKPASS SSH_ASKPASS GIT_PAGER "
+    "GIT_EXTERNAL_DIFF GIT_DIFF_OPTS GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS "
+    "GIT_NOGLOB_PATHSPECS GIT_ICASE_PATHSPECS GIT_REFLOG_ACTION GIT_QUARANTINE_PATH".split()
+)
+"""Hooks inherit these; ``GIT_SSL_CAINFO`` and ``GIT_SSH_COMMAND`` must survive."""
+
+HARDENED = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.safecrlf=false",
+    "core.pager=cat",
+    "core.alternateRefsCommand=",
+    "commit.gpgSign=false",
+    "tag.gpgSign=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "diff.external=",
+    "credential.helper=",
+    "advice.detachedHead=false",
+)
+"""What our own writes switch off: no program that a repository's configuration names runs."""
+
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "git ovn",
+    "GIT_AUTHOR_EMAIL": "ovn@localhost",
+    "GIT_COMMITTER_NAME": "git ovn",
+    "GIT_COMMITTER_EMAIL": "ovn@localhost",
+}
+"""State and snapshot commits are ours: a machine without an identity can make them."""
+
+
+class As(enum.Enum):
+    """On whose behalf git runs."""
+
+    OVN = "state and snapshots: no hooks, no signing, our identity"
+    USER = "work commits: the user's hooks, identity and signing"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a git command said: exit code, standard output and standard error, as bytes."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output without its last newline; undecodable bytes as surrogates."""
+        return self.out.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+    def paths(self) -> list[bytes]:
+        """Return the NUL-separated items of standard output."""
+        return self.out.removesuffix(b"\0").split(b"\0") if self.out else []
+
+
+class Git:
+    """git, bound to one work tree."""
+
+    def __init__(self, location: Location, *, trusted_filters: bool = True) -> None:
+        self.location = location
+        self._overrides: tuple[str, ...] = ()
+        self.trusted_filters = trusted_filters
+
+    def silencing(self, filters: Sequence[str]) -> Git:
+        """Return a git for which these filter drivers do nothing (untrusted repository)."""
+        quiet = Git(self.location, trusted_filters=False)
+        quiet._overrides = tuple(f"filter.{name}.{key}=" for name in filters for key in ("clean", "smudge", "process"))
+        return quiet
+
+    def run(
+        self,
+        *args: str | bytes,
+        stdin: bytes = b"",
+        index: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        who: As = As.OVN,
+        timeout: float = 600,
+        ok: Sequence[int] = (0,),
+    ) -> Answer:
+        """Run ``git ARGS`` in the work tree and return its answer.
+
+        ``index`` names a private index file; ``ok`` lists the exit codes that are answers.
+        Raises GitTimeout after ``timeout`` seconds, NoSpace and ReadOnlyRepository for what
+        git's words say, else GitFailed with them.
+        """
+        line = [*self._command(who), *args]
+        try:
+            done = subprocess.run(
+                line,
+                cwd=self.location.top or self.location.git_dir,
+                env=self._environment(index, env, who),
+                input=stdin,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise GitTimeout(f"'git {_show(args)}' did not end within {timeout:g} s") from error
+        answer = Answer(done.returncode, done.stdout, done.stderr)
+        if answer.code not in ok:
+            raise failure(args, answer)
+        return answer
+
+    def _command(self, who: As) -> list[str]:
+        settings = self._overrides if who is As.USER else (*HARDENED, *self._overrides)
+        switches = [part for setting in settings for part in ("-c", setting)]
+        return ["git", "--no-pager", "--literal-pathspecs", *switches]
+
+    def _environment(self, index: Path | None, env: Mapping[str, str] | None, who: As) -> dict[str, str]:
+        clean = environment()
+        if index is not None:
+            clean["GIT_INDEX_FILE"] = str(index)
+        if who is As.OVN:
+            clean.update(IDENTITY)
+        clean.update(env or {})
+        return clean
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment as git may see it: scrubbed, never asking, plain English."""
+    clean = {name: value for name, value in os.environ.items() if name not in SCRUBBED}
+    clean = {name: value for name, value in clean.items() if not name.startswith(("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_TRACE"))}
+    clean.update(GIT_TERMINAL_PROMPT="0", GIT_OPTIONAL_LOCKS="0", GIT_NO_LAZY_FETCH="1", GIT_EDITOR=":", LC_ALL="C")
+    return clean
+
+
+def failure(args: Sequence[str | bytes], answer: Answer) -> GitFailed | NoSpace | ReadOnlyRepository:
+    """Return the error that git's words mean."""
+    words = answer.err.decode("utf-8", "replace").strip()
+    if "No space left on device" in words or "Disk quota exceeded" in words:
+        return NoSpace(f"no space left while running 'git {_show(args)}'")
+    if "Read-only file system" in words:
+        return ReadOnlyRepository(f"read-only file system while running 'git {_show(args)}'")
+    last = words.splitlines()[-1].removeprefix("fatal: ").removeprefix("error: ") if words else "no message"
+    return GitFailed(f"'git {_show(args)}' failed with {answer.code}: {last}", stderr=words, code=answer.code)
+
+
+def _show(args: Sequence[str | bytes]) -> str:
+    words = [arg.decode("utf-8", "backslashreplace") if isinstance(arg, bytes) else arg for arg in args[:4]]
+    return " ".join(words) + (" ..." if len(args) > 4 else "")

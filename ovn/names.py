@@ -1,0 +1,189 @@
+"""Layer 0: every name the program uses in git, on disk and in the environment.
+
+Refs, tags, trailers, paths on the state branch, files under ``.git/ovn/``, config keys and
+environment variables are spelled here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import unicodedata
+from datetime import UTC, datetime
+
+from ovn.errors import InvalidName
+
+# -- refs ------------------------------------------------------------------------------
+
+STATE_BRANCH = "overnight/state"
+STATE_REF = "refs/heads/overnight/state"
+KEEP_REF = "refs/ovn/keep/state"
+OVN_REFS = "refs/ovn/"
+CHECKPOINT_REFS = "refs/ovn/checkpoint/"
+LEASE_REFS = "refs/ovn/lease/"
+LOST_REFS = "refs/ovn/lost/"
+TAG_REFS = "refs/tags/ovn/"
+NIGHT_BRANCHES = "night/"
+
+
+def checkpoint_ref(checkpoint: str) -> str:
+    """Return the ref of a checkpoint id: ``refs/ovn/checkpoint/session-001/0003``."""
+    return CHECKPOINT_REFS + checkpoint
+
+
+def checkpoint_id(session: str, number: int) -> str:
+    """Return the id of a session's n-th checkpoint: ``session-001/0003``."""
+    return f"{session}/{number:04d}"
+
+
+def tag_ref(session: str, label: str) -> str:
+    """Return the ref of a named checkpoint's annotated tag."""
+    return f"{TAG_REFS}{session}/{label}"
+
+
+def lease_ref(kind: str, name: str) -> str:
+    """Return the ref of a lease; ``kind`` is ``worktree``, ``session`` or ``feature``."""
+    return f"{LEASE_REFS}{kind}/{name}"
+
+
+# -- trailers --------------------------------------------------------------------------
+
+TRAILER_EVENT = "Ovn-Event"
+TRAILER_SESSION = "Ovn-Session"
+TRAILER_FEATURE = "Ovn-Feature"
+TRAILER_CHECKPOINT = "Ovn-Checkpoint"
+TRAILER_EVIDENCE = "Ovn-Evidence"
+TRAILER_RUN = "Ovn-Run"
+TRAILER_LABEL = "Ovn-Label"
+TRAILER_KIND = "Ovn-Kind"
+TRAILER_HEAD = "Ovn-Head"
+TRAILER_BRANCH = "Ovn-Branch"
+TRAILER_WORKTREE = "Ovn-Worktree"
+TRAILER_CHANGED = "Ovn-Changed"
+TRAILER_OMITTED = "Ovn-Omitted"
+TRAILER_OPERATION = "Ovn-Operation"
+TRAILER_REVERTS = "Ovn-Reverts"
+
+# -- paths on the state branch ---------------------------------------------------------
+
+PROJECT_FILE = "ovn.json"
+
+
+def feature_file(feature: str) -> str:
+    """Return the path of a feature's document on the state branch."""
+    return f"features/{feature}.json"
+
+
+def session_folder(session: str) -> str:
+    """Return the folder of a session on the state branch."""
+    return f"sessions/{session}"
+
+
+def session_file(session: str) -> str:
+    """Return the path of a session's document on the state branch."""
+    return f"sessions/{session}/session.json"
+
+
+def handoff_file(session: str) -> str:
+    """Return the path of a shift's last words on the state branch."""
+    return f"sessions/{session}/handoff.json"
+
+
+def segment_file(session: str, first: int) -> str:
+    """Return the path of the journal segment that begins with sequence number ``first``.
+
+    Twelve digits, so that names sort as numbers for a million million records.
+    """
+    return f"sessions/{session}/journal/{first:012d}.jsonl"
+
+
+def ended_folder(month: str, session: str) -> str:
+    """Return where an ended session's folder is moved; ``month`` is ``yyyy-mm``."""
+    return f"ended/{month}/{session}"
+
+
+def run_file(run: str) -> str:
+    """Return the path of a run's document on the state branch."""
+    return f"runs/{run}.json"
+
+
+def operation_file(operation: str) -> str:
+    """Return the path of an operation's document on the state branch."""
+    return f"operations/{operation}.json"
+
+
+def question_file(question: str) -> str:
+    """Return the path of a question's document on the state branch."""
+    return f"questions/{question}.json"
+
+
+def baseline_file(name: str) -> str:
+    """Return the path of a baseline's document on the state branch."""
+    return f"baseline/{name}.json"
+
+
+# -- files under the common git folder and in the work tree ----------------------------
+
+LOCAL_FOLDER = "ovn"
+"""``.git/ovn/``: journals, private indexes, locks, beats, logs, what was set aside."""
+
+OVERNIGHT_FOLDER = ".overnight"
+CONFIG_FILE = ".overnight/config.yaml"
+REGISTRY_VIEW = ".overnight/feature_registry.json"
+PROGRESS_VIEW = ".overnight/claude-progress.txt"
+REJECTED_FOLDER = ".overnight/rejected"
+
+# -- environment and config ------------------------------------------------------------
+
+ENV_SESSION = "OVN_SESSION"
+ENV_RUN = "OVN_RUN_ID"
+ENV_FEATURE = "OVN_FEATURE"
+ENV_ATTEMPT = "OVN_ATTEMPT"
+ENV_CRASH = "OVN_CRASH_POINT"
+ENV_TRUST = "OVN_TRUST"
+ENV_CONTEXT = "OVN_CONTEXT_FILE"
+
+CONFIG_PUSH_CHECKPOINTS = "ovn.pushCheckpoints"
+CONFIG_COLOR = "color.ovn"
+CONFIG_ADVICE = "ovn.advice"
+
+MANUAL_SESSION = "manual"
+
+# -- names that people and programs give -----------------------------------------------
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def check_name(text: str, what: str = "name") -> str:
+    """Return ``text`` if it can be a label or an id, else raise InvalidName.
+
+    Narrower than git's ref rules on purpose: both git and libgit2 take ``-x``, ``$(id)``,
+    ``HEAD`` and bidi overrides, and a component of 256 bytes fails on disk.
+    """
+    if not _NAME.match(text) or ".." in text or text.endswith((".lock", ".")):
+        raise InvalidName(f"not a {what}: {text!r}")
+    return text
+
+
+def slug(text: str) -> str:
+    """Return the name made from what a person typed; the text itself is kept elsewhere.
+
+    ``"Fix the parser!"`` gives ``Fix-the-parser``. Raises InvalidName when nothing is left.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    joined = _UNSAFE.sub("-", plain)
+    joined = re.sub(r"\.{2,}", ".", joined).strip("-._")[:64].rstrip("-._")
+    while joined.endswith(".lock"):
+        joined = joined[: -len(".lock")].rstrip("-._")
+    return check_name(joined, "label") if joined else _nothing_left(text)
+
+
+def _nothing_left(text: str) -> str:
+    raise InvalidName(f"nothing is left of {text!r} as a name")
+
+
+def new_id(now: datetime) -> str:
+    """Return an id that ovn makes: ``<yyyymmdd>-<4 base32>``, e.g. ``20261122-k3fz``."""
+    return f"{now.astimezone(UTC):%Y%m%d}-{base64.b32encode(os.urandom(3)).decode()[:4].lower()}"
