@@ -48,14 +48,18 @@ def locate(start: Path | None = None) -> Location:
     question = ["git", "rev-parse", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository"]
     question += ["--is-inside-work-tree", "--show-object-format"]
     try:
-        answer = subprocess.run(question, cwd=start, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        answer = subprocess.run(
+            question, cwd=start, capture_output=True, stdin=subprocess.DEVNULL, check=False
+        )
     except FileNotFoundError as error:
         raise NotARepository("git is not installed", hint="install git 2.38 or later") from error
     except NotADirectoryError as error:
         raise NotARepository(f"not a folder: '{start}'") from error
     if answer.returncode != 0:
         raise _refusal(answer.stderr.decode(errors="replace").strip())
-    git_dir, common, bare, inside, object_format = answer.stdout.decode("utf-8", "surrogateescape").splitlines()
+    git_dir, common, bare, inside, object_format = answer.stdout.decode(
+        "utf-8", "surrogateescape"
+    ).splitlines()
     location = _location(start, Path(git_dir), common, bare=bare == "true", inside=inside == "true")
     if object_format != "sha1":
         raise UnsupportedRepository(
@@ -76,7 +80,11 @@ def _top(start: Path | None, *, inside: bool) -> Path | None:
     if not inside:  # started in .git itself: the work tree is the folder around it, if git says so
         return None
     answer = subprocess.run(
-        ["git", "rev-parse", "--show-toplevel"], cwd=start, capture_output=True, stdin=subprocess.DEVNULL, check=True
+        ["git", "rev-parse", "--show-toplevel"],
+        cwd=start,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        check=True,
     )
     return Path(answer.stdout.decode("utf-8", "surrogateescape").removesuffix("\n"))
 
@@ -88,7 +96,8 @@ def _refusal(stderr: str) -> NotARepository | UnsupportedRepository:
         return NotARepository("not a git repository")
     if "dubious ownership" in words:
         return NotARepository(
-            words.splitlines()[0], hint="add it to safe.directory in your own git configuration if you trust it"
+            words.splitlines()[0],
+            hint="add it to safe.directory in your own git configuration if you trust it",
         )
     if "extension" in words or "repository version" in words or "repository format" in words:
         return UnsupportedRepository(words.splitlines()[0])

@@ -91,7 +91,9 @@ class Git:
     def silencing(self, filters: Sequence[str]) -> Git:
         """Return a git for which these filter drivers do nothing (untrusted repository)."""
         quiet = Git(self.location, trusted_filters=False)
-        quiet._overrides = tuple(f"filter.{name}.{key}=" for name in filters for key in ("clean", "smudge", "process"))
+        quiet._overrides = tuple(
+            f"filter.{name}.{key}=" for name in filters for key in ("clean", "smudge", "process")
+        )
         return quiet
 
     def run(
@@ -146,8 +148,14 @@ class Git:
 def environment() -> dict[str, str]:
     """Return this process's environment as git may see it: scrubbed, never asking, plain English."""
     clean = {name: value for name, value in os.environ.items() if name not in SCRUBBED}
-    clean = {name: value for name, value in clean.items() if not name.startswith(("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_TRACE"))}
-    clean.update(GIT_TERMINAL_PROMPT="0", GIT_OPTIONAL_LOCKS="0", GIT_NO_LAZY_FETCH="1", GIT_EDITOR=":", LC_ALL="C")
+    clean = {
+        name: value
+        for name, value in clean.items()
+        if not name.startswith(("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_TRACE"))
+    }
+    clean.update(
+        GIT_TERMINAL_PROMPT="0", GIT_OPTIONAL_LOCKS="0", GIT_NO_LAZY_FETCH="1", GIT_EDITOR=":", LC_ALL="C"
+    )
     return clean
 
 
