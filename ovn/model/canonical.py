@@ -1,0 +1,111 @@
+"""One valid encoding: equal values are equal bytes, and so equal blobs.
+
+Documents: UTF-8, sorted keys, two spaces, a final newline. Journal lines: sorted keys, no
+spaces. Readers are strict: size and depth caps, UTF-8 without BOM, no duplicate keys, no NaN
+or Infinity, no lone surrogates; the standard library's reader takes all of these.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ovn.errors import InvalidDocument
+
+MAX_BYTES = 1 << 20
+"""No document is larger (1 MiB); step results above the inline limit live in blobs of their own."""
+
+MAX_DEPTH = 64
+"""No document is deeper; jsonschema's recursion gives up at about 900."""
+
+_MAX_DIGITS = 400
+
+Json = Any
+"""A JSON value: None, bool, int, float, str, list, dict with str keys."""
+
+
+def dump(value: Json) -> bytes:
+    """Return the document's bytes. Raises InvalidDocument for what JSON cannot say."""
+    return _encode(value, indent=2) + b"\n"
+
+
+def dump_line(value: Json) -> bytes:
+    """Return the value on one line without a newline: a journal record."""
+    return _encode(value, separators=(",", ":"))
+
+
+def _encode(value: Json, **layout: Any) -> bytes:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, **layout)
+        return text.encode("utf-8")
+    except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
+        raise InvalidDocument(f"not a JSON value: {error}") from error
+
+
+def load(data: bytes, what: str = "document", *, limit: int = MAX_BYTES) -> Json:
+    """Return the value in ``data``; ``what`` names it in the error.
+
+    Raises InvalidDocument naming the line and column where the text breaks the rules above.
+    """
+    if len(data) > limit:
+        raise InvalidDocument(f"{what}: {len(data)} bytes, the limit is {limit}")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidDocument(f"{what}: not UTF-8 at byte {error.start}") from error
+    _check_depth(text, what)
+    try:
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_small_int)
+        text = json.dumps(value, allow_nan=False)  # 1e999 reads as infinity
+    except json.JSONDecodeError as error:
+        raise InvalidDocument(f"{what}: line {error.lineno}, column {error.colno}: {error.msg.lower()}") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidDocument(f"{what}: {error}") from error
+    if "\\ud" in text and _has_surrogate(value):
+        raise InvalidDocument(f"{what}: half of a surrogate pair")
+    return value
+
+
+def _check_depth(text: str, what: str) -> None:
+    """Refuse deep nesting before the parser recurses; brackets inside strings are skipped."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth, quoted, escaped = 0, False, False
+    for char in text:
+        if quoted:
+            quoted, escaped = (char != '"' or escaped), (char == "\\" and not escaped)
+        elif char == '"':
+            quoted = True
+        elif char in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise InvalidDocument(f"{what}: nested deeper than {MAX_DEPTH}")
+        elif char in "]}":
+            depth -= 1
+
+
+def _no_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return value
+
+
+def _no_constant(word: str) -> Json:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _small_int(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _has_surrogate(value: Json) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -1,0 +1,58 @@
+"""Frozen dataclass <-> JSON value, by the annotations alone.
+
+Covers what the documents use: scalars, ``X | None``, ``tuple[X, ...]``, ``dict[str, X]``,
+nested dataclasses and ``Json``. The schema has spoken before ``decode`` is asked, so a
+mismatch here is a defect of ours, not of the user's document.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any
+
+from ovn.model.canonical import Json
+
+
+def encode(value: Any) -> Json:
+    """Return the JSON value of a document or of a part of one."""
+    if is_dataclass(value):
+        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [encode(item) for item in value]
+    if isinstance(value, dict):
+        return {key: encode(item) for key, item in value.items()}
+    return value
+
+
+def decode(cls: Any, value: Json) -> Any:
+    """Return the ``cls`` that ``value`` says; keys without a field are an error."""
+    kind, inner = _shape(cls)
+    if value is None or kind == "scalar":
+        return value
+    if kind == "tuple":
+        return tuple(decode(inner, item) for item in value)
+    if kind == "dict":
+        return {key: decode(inner, item) for key, item in value.items()}
+    return inner(**{key: decode(_hints(inner)[key], item) for key, item in value.items()})
+
+
+@cache
+def _shape(cls: Any) -> tuple[str, Any]:
+    origin = typing.get_origin(cls)
+    args = typing.get_args(cls)
+    if origin in (types.UnionType, typing.Union):
+        options = [arg for arg in args if arg is not types.NoneType]
+        return _shape(options[0]) if len(options) == 1 else ("scalar", None)
+    if origin is tuple:
+        return "tuple", args[0]
+    if origin is dict:
+        return "dict", args[1]
+    return ("dataclass", cls) if is_dataclass(cls) else ("scalar", None)
+
+
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return typing.get_type_hints(cls)

@@ -1,0 +1,73 @@
+"""The journal's records: one constructor per type, and which of them have a meaning.
+
+A record is a plain dict ``{"at", "by", "type", "data"}``; its sequence number is the
+journal frame's. Standard library only: the git hooks make records too. Constructors check
+what they make with the validators generated from ``schemas/``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ovn.errors import InvalidDocument
+from ovn.model.canonical import Json, dump_line
+
+Record = dict[str, Any]
+
+WRITERS = ("runner", "hook", "agent", "person", "python")
+
+TYPES: dict[str, bool] = {
+    # type: has a meaning (folded at once into a commit of its own)
+    "session.created": True,
+    "session.state": True,
+    "session.feature": True,
+    "attempt.started": True,
+    "attempt.launched": False,
+    "attempt.ended": True,
+    "checkpoint": True,
+    "commit": True,
+    "head": False,
+    "rewritten": False,
+    "note": False,
+    "decision": False,
+    "blocker": False,
+    "unblocked": False,
+    "feature.status": True,
+    "evidence": True,
+    "baseline": True,
+    "operation": True,
+    "question": True,
+    "recovery": True,
+    "handoff": True,
+    "run": True,
+    "step": False,
+}
+"""Every record type. A new one is a line here, a definition in ``record.schema.json``, a
+reducer and a subject line."""
+
+MEANINGFUL = frozenset(kind for kind, meaning in TYPES.items() if meaning)
+
+
+def make(kind: str, data: Json, *, at: str, by: str) -> Record:
+    """Return the record, checked. ``at`` is RFC 3339, ``by`` one of ``WRITERS``.
+
+    Raises InvalidDocument naming the field that breaks the schema.
+    """
+    record = {"at": at, "by": by, "type": kind, "data": data}
+    validate(record)
+    return record
+
+
+def validate(record: Record) -> None:
+    """Raise InvalidDocument unless the record obeys ``schemas/record.schema.json``."""
+    from ovn.model import validators
+
+    try:
+        validators.validate_record(record)
+    except validators.Invalid as error:
+        raise InvalidDocument(f"record {record.get('type')!r}: {error}") from error
+
+
+def payload(record: Record) -> bytes:
+    """Return the bytes that go into the journal frame."""
+    return dump_line(record)
