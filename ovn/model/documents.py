@@ -228,10 +228,12 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a work tree stood: HEAD's commit, its branch, and the checkpoint that holds it."""
+    """Where a work tree stood: HEAD's commit, its branch, the tree of its files, and the
+    checkpoint that holds it."""
 
     head: str | None
     branch: str | None
+    tree: str | None = None
     checkpoint: str | None = None
 
 

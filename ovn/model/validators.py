@@ -1945,7 +1945,7 @@ def _place(data, name_prefix=None):
         raise Invalid("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
     if data_is_dict:
-        data__missing_keys = set(['head', 'branch', 'checkpoint']) - data.keys()
+        data__missing_keys = set(['head', 'branch', 'tree', 'checkpoint']) - data.keys()
         if data__missing_keys:
             raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
         data_keys = set(data.keys())
@@ -1983,22 +1983,39 @@ def _place(data, name_prefix=None):
                 except Invalid: pass
             if not data__branch_any_of_count57:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
+        if "tree" in data_keys:
+            data_keys.remove("tree")
+            data__tree = data["tree"]
+            data__tree_any_of_count58 = 0
+            if not data__tree_any_of_count58:
+                try:
+                    _oid(data__tree, (name_prefix or "data") + ".tree")
+                    data__tree_any_of_count58 += 1
+                except Invalid: pass
+            if not data__tree_any_of_count58:
+                try:
+                    if not isinstance(data__tree, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".tree must be null")
+                    data__tree_any_of_count58 += 1
+                except Invalid: pass
+            if not data__tree_any_of_count58:
+                raise Invalid("" + (name_prefix or "data") + ".tree cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count58 = 0
-            if not data__checkpoint_any_of_count58:
+            data__checkpoint_any_of_count59 = 0
+            if not data__checkpoint_any_of_count59:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count58 += 1
+                    data__checkpoint_any_of_count59 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count58:
+            if not data__checkpoint_any_of_count59:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count58 += 1
+                    data__checkpoint_any_of_count59 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count58:
+            if not data__checkpoint_any_of_count59:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2048,19 +2065,19 @@ def _document_lease(data, name_prefix=None):
         if "run" in data_keys:
             data_keys.remove("run")
             data__run = data["run"]
-            data__run_any_of_count59 = 0
-            if not data__run_any_of_count59:
+            data__run_any_of_count60 = 0
+            if not data__run_any_of_count60:
                 try:
                     _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count59 += 1
+                    data__run_any_of_count60 += 1
                 except Invalid: pass
-            if not data__run_any_of_count59:
+            if not data__run_any_of_count60:
                 try:
                     if not isinstance(data__run, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count59 += 1
+                    data__run_any_of_count60 += 1
                 except Invalid: pass
-            if not data__run_any_of_count59:
+            if not data__run_any_of_count60:
                 raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2094,19 +2111,19 @@ def _holder(data, name_prefix=None):
         if "process_start" in data_keys:
             data_keys.remove("process_start")
             data__processstart = data["process_start"]
-            data__processstart_any_of_count60 = 0
-            if not data__processstart_any_of_count60:
+            data__processstart_any_of_count61 = 0
+            if not data__processstart_any_of_count61:
                 try:
                     _line(data__processstart, (name_prefix or "data") + ".process_start")
-                    data__processstart_any_of_count60 += 1
+                    data__processstart_any_of_count61 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count60:
+            if not data__processstart_any_of_count61:
                 try:
                     if not isinstance(data__processstart, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".process_start must be null")
-                    data__processstart_any_of_count60 += 1
+                    data__processstart_any_of_count61 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count60:
+            if not data__processstart_any_of_count61:
                 raise Invalid("" + (name_prefix or "data") + ".process_start cannot be validated by any definition")
         if "nonce" in data_keys:
             data_keys.remove("nonce")
@@ -2196,53 +2213,53 @@ def _document_handoff(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count61 = 0
-            if not data__head_any_of_count61:
+            data__head_any_of_count62 = 0
+            if not data__head_any_of_count62:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count61 += 1
+                    data__head_any_of_count62 += 1
                 except Invalid: pass
-            if not data__head_any_of_count61:
+            if not data__head_any_of_count62:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count61 += 1
+                    data__head_any_of_count62 += 1
                 except Invalid: pass
-            if not data__head_any_of_count61:
+            if not data__head_any_of_count62:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count62 = 0
-            if not data__branch_any_of_count62:
+            data__branch_any_of_count63 = 0
+            if not data__branch_any_of_count63:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count62 += 1
+                    data__branch_any_of_count63 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count62:
+            if not data__branch_any_of_count63:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count62 += 1
+                    data__branch_any_of_count63 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count62:
+            if not data__branch_any_of_count63:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count63 = 0
-            if not data__checkpoint_any_of_count63:
+            data__checkpoint_any_of_count64 = 0
+            if not data__checkpoint_any_of_count64:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count63 += 1
+                    data__checkpoint_any_of_count64 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count63:
+            if not data__checkpoint_any_of_count64:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count63 += 1
+                    data__checkpoint_any_of_count64 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count63:
+            if not data__checkpoint_any_of_count64:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if "wip" in data_keys:
             data_keys.remove("wip")
@@ -2319,36 +2336,36 @@ def _document_feature(data, name_prefix=None):
         if "started" in data_keys:
             data_keys.remove("started")
             data__started = data["started"]
-            data__started_any_of_count64 = 0
-            if not data__started_any_of_count64:
+            data__started_any_of_count65 = 0
+            if not data__started_any_of_count65:
                 try:
                     _time(data__started, (name_prefix or "data") + ".started")
-                    data__started_any_of_count64 += 1
+                    data__started_any_of_count65 += 1
                 except Invalid: pass
-            if not data__started_any_of_count64:
+            if not data__started_any_of_count65:
                 try:
                     if not isinstance(data__started, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".started must be null")
-                    data__started_any_of_count64 += 1
+                    data__started_any_of_count65 += 1
                 except Invalid: pass
-            if not data__started_any_of_count64:
+            if not data__started_any_of_count65:
                 raise Invalid("" + (name_prefix or "data") + ".started cannot be validated by any definition")
         if "finished" in data_keys:
             data_keys.remove("finished")
             data__finished = data["finished"]
-            data__finished_any_of_count65 = 0
-            if not data__finished_any_of_count65:
+            data__finished_any_of_count66 = 0
+            if not data__finished_any_of_count66:
                 try:
                     _time(data__finished, (name_prefix or "data") + ".finished")
-                    data__finished_any_of_count65 += 1
+                    data__finished_any_of_count66 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count65:
+            if not data__finished_any_of_count66:
                 try:
                     if not isinstance(data__finished, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".finished must be null")
-                    data__finished_any_of_count65 += 1
+                    data__finished_any_of_count66 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count65:
+            if not data__finished_any_of_count66:
                 raise Invalid("" + (name_prefix or "data") + ".finished cannot be validated by any definition")
         if "depends_on" in data_keys:
             data_keys.remove("depends_on")
@@ -2385,8 +2402,8 @@ def _document_feature(data, name_prefix=None):
                 if data__verify_len > 100:
                     raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
                 for data__verify_x, data__verify_item in enumerate(data__verify):
-                    data__verify_item_any_of_count66 = 0
-                    if not data__verify_item_any_of_count66:
+                    data__verify_item_any_of_count67 = 0
+                    if not data__verify_item_any_of_count67:
                         try:
                             if not isinstance(data__verify_item, (str)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
@@ -2396,9 +2413,9 @@ def _document_feature(data, name_prefix=None):
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                 if data__verify_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count66 += 1
+                            data__verify_item_any_of_count67 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count66:
+                    if not data__verify_item_any_of_count67:
                         try:
                             if not isinstance(data__verify_item, (list, tuple)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
@@ -2416,9 +2433,9 @@ def _document_feature(data, name_prefix=None):
                                         data__verify_item_item_len = len(data__verify_item_item)
                                         if data__verify_item_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count66 += 1
+                            data__verify_item_any_of_count67 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count66:
+                    if not data__verify_item_any_of_count67:
                         raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -2435,19 +2452,19 @@ def _document_feature(data, name_prefix=None):
         if "evidence" in data_keys:
             data_keys.remove("evidence")
             data__evidence = data["evidence"]
-            data__evidence_any_of_count67 = 0
-            if not data__evidence_any_of_count67:
+            data__evidence_any_of_count68 = 0
+            if not data__evidence_any_of_count68:
                 try:
                     _evidence(data__evidence, (name_prefix or "data") + ".evidence")
-                    data__evidence_any_of_count67 += 1
+                    data__evidence_any_of_count68 += 1
                 except Invalid: pass
-            if not data__evidence_any_of_count67:
+            if not data__evidence_any_of_count68:
                 try:
                     if not isinstance(data__evidence, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".evidence must be null")
-                    data__evidence_any_of_count67 += 1
+                    data__evidence_any_of_count68 += 1
                 except Invalid: pass
-            if not data__evidence_any_of_count67:
+            if not data__evidence_any_of_count68:
                 raise Invalid("" + (name_prefix or "data") + ".evidence cannot be validated by any definition")
         if "green_before" in data_keys:
             data_keys.remove("green_before")
@@ -2466,19 +2483,19 @@ def _document_feature(data, name_prefix=None):
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count68 = 0
-            if not data__reason_any_of_count68:
+            data__reason_any_of_count69 = 0
+            if not data__reason_any_of_count69:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count68 += 1
+                    data__reason_any_of_count69 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count68:
+            if not data__reason_any_of_count69:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count68 += 1
+                    data__reason_any_of_count69 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count68:
+            if not data__reason_any_of_count69:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "completed" in data_keys:
             data_keys.remove("completed")
@@ -2543,36 +2560,36 @@ def _evidence(data, name_prefix=None):
         if "commit" in data_keys:
             data_keys.remove("commit")
             data__commit = data["commit"]
-            data__commit_any_of_count69 = 0
-            if not data__commit_any_of_count69:
+            data__commit_any_of_count70 = 0
+            if not data__commit_any_of_count70:
                 try:
                     _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count69 += 1
+                    data__commit_any_of_count70 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count69:
+            if not data__commit_any_of_count70:
                 try:
                     if not isinstance(data__commit, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count69 += 1
+                    data__commit_any_of_count70 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count69:
+            if not data__commit_any_of_count70:
                 raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
         if "partial" in data_keys:
             data_keys.remove("partial")
             data__partial = data["partial"]
-            data__partial_any_of_count70 = 0
-            if not data__partial_any_of_count70:
+            data__partial_any_of_count71 = 0
+            if not data__partial_any_of_count71:
                 try:
                     _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count70 += 1
+                    data__partial_any_of_count71 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count70:
+            if not data__partial_any_of_count71:
                 try:
                     if not isinstance(data__partial, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count70 += 1
+                    data__partial_any_of_count71 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count70:
+            if not data__partial_any_of_count71:
                 raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
         if "commands" in data_keys:
             data_keys.remove("commands")
@@ -2619,36 +2636,36 @@ def _document_evidence(data, name_prefix=None):
         if "commit" in data_keys:
             data_keys.remove("commit")
             data__commit = data["commit"]
-            data__commit_any_of_count71 = 0
-            if not data__commit_any_of_count71:
+            data__commit_any_of_count72 = 0
+            if not data__commit_any_of_count72:
                 try:
                     _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count71 += 1
+                    data__commit_any_of_count72 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count71:
+            if not data__commit_any_of_count72:
                 try:
                     if not isinstance(data__commit, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count71 += 1
+                    data__commit_any_of_count72 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count71:
+            if not data__commit_any_of_count72:
                 raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
         if "partial" in data_keys:
             data_keys.remove("partial")
             data__partial = data["partial"]
-            data__partial_any_of_count72 = 0
-            if not data__partial_any_of_count72:
+            data__partial_any_of_count73 = 0
+            if not data__partial_any_of_count73:
                 try:
                     _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count72 += 1
+                    data__partial_any_of_count73 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count72:
+            if not data__partial_any_of_count73:
                 try:
                     if not isinstance(data__partial, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count72 += 1
+                    data__partial_any_of_count73 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count72:
+            if not data__partial_any_of_count73:
                 raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
         if "commands" in data_keys:
             data_keys.remove("commands")
@@ -2678,8 +2695,8 @@ def _command(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count73 = 0
-            if not data__command_any_of_count73:
+            data__command_any_of_count74 = 0
+            if not data__command_any_of_count74:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -2689,9 +2706,9 @@ def _command(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count73 += 1
+                    data__command_any_of_count74 += 1
                 except Invalid: pass
-            if not data__command_any_of_count73:
+            if not data__command_any_of_count74:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -2709,9 +2726,9 @@ def _command(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count73 += 1
+                    data__command_any_of_count74 += 1
                 except Invalid: pass
-            if not data__command_any_of_count73:
+            if not data__command_any_of_count74:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -2759,19 +2776,19 @@ def _document_checkpoint(data, name_prefix=None):
         if "label" in data_keys:
             data_keys.remove("label")
             data__label = data["label"]
-            data__label_any_of_count74 = 0
-            if not data__label_any_of_count74:
+            data__label_any_of_count75 = 0
+            if not data__label_any_of_count75:
                 try:
                     _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count74 += 1
+                    data__label_any_of_count75 += 1
                 except Invalid: pass
-            if not data__label_any_of_count74:
+            if not data__label_any_of_count75:
                 try:
                     if not isinstance(data__label, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count74 += 1
+                    data__label_any_of_count75 += 1
                 except Invalid: pass
-            if not data__label_any_of_count74:
+            if not data__label_any_of_count75:
                 raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
         if "kind" in data_keys:
             data_keys.remove("kind")
@@ -2797,121 +2814,121 @@ def _document_checkpoint(data, name_prefix=None):
         if "tag" in data_keys:
             data_keys.remove("tag")
             data__tag = data["tag"]
-            data__tag_any_of_count75 = 0
-            if not data__tag_any_of_count75:
+            data__tag_any_of_count76 = 0
+            if not data__tag_any_of_count76:
                 try:
                     _line(data__tag, (name_prefix or "data") + ".tag")
-                    data__tag_any_of_count75 += 1
+                    data__tag_any_of_count76 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count75:
+            if not data__tag_any_of_count76:
                 try:
                     if not isinstance(data__tag, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".tag must be null")
-                    data__tag_any_of_count75 += 1
+                    data__tag_any_of_count76 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count75:
+            if not data__tag_any_of_count76:
                 raise Invalid("" + (name_prefix or "data") + ".tag cannot be validated by any definition")
         if "text" in data_keys:
             data_keys.remove("text")
             data__text = data["text"]
-            data__text_any_of_count76 = 0
-            if not data__text_any_of_count76:
+            data__text_any_of_count77 = 0
+            if not data__text_any_of_count77:
                 try:
                     _text(data__text, (name_prefix or "data") + ".text")
-                    data__text_any_of_count76 += 1
+                    data__text_any_of_count77 += 1
                 except Invalid: pass
-            if not data__text_any_of_count76:
+            if not data__text_any_of_count77:
                 try:
                     if not isinstance(data__text, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".text must be null")
-                    data__text_any_of_count76 += 1
+                    data__text_any_of_count77 += 1
                 except Invalid: pass
-            if not data__text_any_of_count76:
+            if not data__text_any_of_count77:
                 raise Invalid("" + (name_prefix or "data") + ".text cannot be validated by any definition")
         if "index" in data_keys:
             data_keys.remove("index")
             data__index = data["index"]
-            data__index_any_of_count77 = 0
-            if not data__index_any_of_count77:
+            data__index_any_of_count78 = 0
+            if not data__index_any_of_count78:
                 try:
                     _oid(data__index, (name_prefix or "data") + ".index")
-                    data__index_any_of_count77 += 1
+                    data__index_any_of_count78 += 1
                 except Invalid: pass
-            if not data__index_any_of_count77:
+            if not data__index_any_of_count78:
                 try:
                     if not isinstance(data__index, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".index must be null")
-                    data__index_any_of_count77 += 1
+                    data__index_any_of_count78 += 1
                 except Invalid: pass
-            if not data__index_any_of_count77:
+            if not data__index_any_of_count78:
                 raise Invalid("" + (name_prefix or "data") + ".index cannot be validated by any definition")
         if "meta" in data_keys:
             data_keys.remove("meta")
             data__meta = data["meta"]
-            data__meta_any_of_count78 = 0
-            if not data__meta_any_of_count78:
+            data__meta_any_of_count79 = 0
+            if not data__meta_any_of_count79:
                 try:
                     _oid(data__meta, (name_prefix or "data") + ".meta")
-                    data__meta_any_of_count78 += 1
+                    data__meta_any_of_count79 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count78:
+            if not data__meta_any_of_count79:
                 try:
                     if not isinstance(data__meta, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".meta must be null")
-                    data__meta_any_of_count78 += 1
+                    data__meta_any_of_count79 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count78:
+            if not data__meta_any_of_count79:
                 raise Invalid("" + (name_prefix or "data") + ".meta cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count79 = 0
-            if not data__head_any_of_count79:
+            data__head_any_of_count80 = 0
+            if not data__head_any_of_count80:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count79 += 1
+                    data__head_any_of_count80 += 1
                 except Invalid: pass
-            if not data__head_any_of_count79:
+            if not data__head_any_of_count80:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count79 += 1
+                    data__head_any_of_count80 += 1
                 except Invalid: pass
-            if not data__head_any_of_count79:
+            if not data__head_any_of_count80:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count80 = 0
-            if not data__branch_any_of_count80:
+            data__branch_any_of_count81 = 0
+            if not data__branch_any_of_count81:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count80 += 1
+                    data__branch_any_of_count81 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count80:
+            if not data__branch_any_of_count81:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count80 += 1
+                    data__branch_any_of_count81 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count80:
+            if not data__branch_any_of_count81:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "operation" in data_keys:
             data_keys.remove("operation")
             data__operation = data["operation"]
-            data__operation_any_of_count81 = 0
-            if not data__operation_any_of_count81:
+            data__operation_any_of_count82 = 0
+            if not data__operation_any_of_count82:
                 try:
                     _line(data__operation, (name_prefix or "data") + ".operation")
-                    data__operation_any_of_count81 += 1
+                    data__operation_any_of_count82 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count81:
+            if not data__operation_any_of_count82:
                 try:
                     if not isinstance(data__operation, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".operation must be null")
-                    data__operation_any_of_count81 += 1
+                    data__operation_any_of_count82 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count81:
+            if not data__operation_any_of_count82:
                 raise Invalid("" + (name_prefix or "data") + ".operation cannot be validated by any definition")
         if "changed" in data_keys:
             data_keys.remove("changed")
@@ -2964,36 +2981,36 @@ def _omission(data, name_prefix=None):
         if "size" in data_keys:
             data_keys.remove("size")
             data__size = data["size"]
-            data__size_any_of_count82 = 0
-            if not data__size_any_of_count82:
+            data__size_any_of_count83 = 0
+            if not data__size_any_of_count83:
                 try:
                     _count(data__size, (name_prefix or "data") + ".size")
-                    data__size_any_of_count82 += 1
+                    data__size_any_of_count83 += 1
                 except Invalid: pass
-            if not data__size_any_of_count82:
+            if not data__size_any_of_count83:
                 try:
                     if not isinstance(data__size, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".size must be null")
-                    data__size_any_of_count82 += 1
+                    data__size_any_of_count83 += 1
                 except Invalid: pass
-            if not data__size_any_of_count82:
+            if not data__size_any_of_count83:
                 raise Invalid("" + (name_prefix or "data") + ".size cannot be validated by any definition")
         if "sha256" in data_keys:
             data_keys.remove("sha256")
             data__sha256 = data["sha256"]
-            data__sha256_any_of_count83 = 0
-            if not data__sha256_any_of_count83:
+            data__sha256_any_of_count84 = 0
+            if not data__sha256_any_of_count84:
                 try:
                     _digest(data__sha256, (name_prefix or "data") + ".sha256")
-                    data__sha256_any_of_count83 += 1
+                    data__sha256_any_of_count84 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count83:
+            if not data__sha256_any_of_count84:
                 try:
                     if not isinstance(data__sha256, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".sha256 must be null")
-                    data__sha256_any_of_count83 += 1
+                    data__sha256_any_of_count84 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count83:
+            if not data__sha256_any_of_count84:
                 raise Invalid("" + (name_prefix or "data") + ".sha256 cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -3065,8 +3082,8 @@ def _document_baseline(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count84 = 0
-            if not data__command_any_of_count84:
+            data__command_any_of_count85 = 0
+            if not data__command_any_of_count85:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -3076,9 +3093,9 @@ def _document_baseline(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count84 += 1
+                    data__command_any_of_count85 += 1
                 except Invalid: pass
-            if not data__command_any_of_count84:
+            if not data__command_any_of_count85:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -3096,9 +3113,9 @@ def _document_baseline(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count84 += 1
+                    data__command_any_of_count85 += 1
                 except Invalid: pass
-            if not data__command_any_of_count84:
+            if not data__command_any_of_count85:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
