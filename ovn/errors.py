@@ -87,6 +87,13 @@ class NoSpace(OvnError):
     hint = "free some space on this disk and try again; nothing acknowledged was lost"
 
 
+class DiskFailed(OvnError):
+    """The disk refused for another reason than space or permission (EIO and its kin)."""
+
+    kind = "disk-error"
+    hint = "look at the kernel's log ('dmesg'); nothing acknowledged before was lost"
+
+
 class ReadOnlyRepository(OvnError):
     kind = "read-only"
     hint = "make the repository writable; reading verbs work as they are"
@@ -150,6 +157,12 @@ class RefMoved(OvnError):
 
     kind = "ref-moved"
     hint = "another process moved it; try again"
+
+
+class RefClash(OvnError):
+    """A ref cannot exist beside another: ``overnight`` and ``overnight/state``, or a symbolic one."""
+
+    kind = "ref-clash"
 
 
 class CorruptObject(OvnError):
@@ -245,6 +258,9 @@ class CrashLoop(OvnError):
 
 INTERRUPTED = 130
 """Exit code of a verb that a signal ended."""
+
+OUTPUT_CLOSED = 141
+"""Exit code of a verb whose reader went away (``git ovn log | head -1``); git's own, 128 + SIGPIPE."""
 
 
 def error_classes() -> list[type[OvnError]]:

@@ -1,0 +1,98 @@
+"""What a verb knows of its surroundings. The one place that reads the environment.
+
+``main`` makes a Context and click hands it to the verb as its ``obj``. Everything in it is
+found when it is asked for, so that a verb pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ovn import names
+from ovn.cli.output import Output
+from ovn.clock import SYSTEM
+from ovn.errors import OvnError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ovn.clock import Clock
+    from ovn.git.locate import Location
+    from ovn.state.store import StateStore
+
+
+class Context:
+    """Repository, state, clock, output and environment of one call of one verb.
+
+    ``json`` is true once ``--json`` was read: the verb then prints one document.
+    """
+
+    def __init__(self, environ: Mapping[str, str] | None = None, clock: Clock = SYSTEM) -> None:
+        self.environ = os.environ if environ is None else environ
+        self.clock = clock
+        self.json = False
+        self.out = Output(sys.stdout, sys.stderr, colour=self._colour)
+
+    @cached_property
+    def location(self) -> Location:
+        """The repository around the current folder; raises NotARepository and its kin."""
+        from ovn.git.locate import locate
+
+        return locate()
+
+    @cached_property
+    def store(self) -> StateStore:
+        """The state of this repository; raises NotInitialised and what opening it raises."""
+        from ovn.state.store import StateStore
+
+        return StateStore.open(self.location)
+
+    @property
+    def session(self) -> str | None:
+        """The session whose process this is (``OVN_SESSION``); None for a person."""
+        return self.environ.get(names.ENV_SESSION) or None
+
+    @property
+    def run(self) -> str | None:
+        """The run whose process this is (``OVN_RUN_ID``); None outside a run."""
+        return self.environ.get(names.ENV_RUN) or None
+
+    @property
+    def state_home(self) -> Path:
+        """The person's folder for what belongs to no repository: trust, crash logs."""
+        return state_home(self.environ)
+
+    def _colour(self) -> bool:
+        """``color.ovn``, else ``color.ui``, else automatic; ``NO_COLOR`` is above them."""
+        if self.environ.get("NO_COLOR"):
+            return False
+        wish = self._wish()
+        if wish == "always":
+            return True
+        terminal = sys.stdout.isatty() and self.environ.get("TERM", "dumb") != "dumb"
+        return terminal and wish not in ("never", "false", "no", "off", "0")
+
+    def _wish(self) -> str:
+        from ovn.git import settings
+
+        try:
+            found = [settings.get(self.location, key) for key in (names.CONFIG_COLOR, "color.ui")]
+        except OvnError:  # no repository here, or none that can be read: nobody wished anything
+            return "auto"
+        return next((value.lower() for value in found if value), "auto")
+
+
+def state_home(environ: Mapping[str, str] | None = None) -> Path:
+    """Return ``$XDG_STATE_HOME/git-ovn``, by default ``~/.local/state/git-ovn``.
+
+    Relative values are ignored, as the XDG base directory specification says.
+    """
+    environ = os.environ if environ is None else environ
+    base = Path(environ.get("XDG_STATE_HOME", ""))
+    if not base.is_absolute():
+        base = Path(environ.get("HOME") or os.path.expanduser("~")) / ".local" / "state"  # noqa: PTH111
+    return base / "git-ovn"

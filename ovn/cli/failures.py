@@ -1,0 +1,145 @@
+"""What ended a verb other than its own end: the sentence, the hint, the exit code.
+
+A bug is not hidden and not shouted: its traceback goes to a file that can be pasted into a
+report, and one line names the file (the habit is pre-commit's).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ovn import __version__
+from ovn.cli.context import state_home
+from ovn.cli.output import Output, escape
+from ovn.clock import SYSTEM, rfc3339
+from ovn.errors import (
+    INTERRUPTED,
+    OUTPUT_CLOSED,
+    DiskFailed,
+    NoSpace,
+    OvnError,
+    ReadOnlyRepository,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FROM_ERRNO: dict[int, tuple[type[OvnError], str]] = {
+    errno.ENOSPC: (NoSpace, "no space left on the disk"),
+    errno.EDQUOT: (NoSpace, "disk quota exceeded"),
+    errno.EFBIG: (NoSpace, "a file became larger than the limit on files"),
+    errno.EROFS: (ReadOnlyRepository, "read-only file system"),
+    errno.EACCES: (ReadOnlyRepository, "permission denied"),
+    errno.EPERM: (ReadOnlyRepository, "operation not permitted"),
+    errno.EIO: (DiskFailed, "input or output error"),
+    errno.EMFILE: (DiskFailed, "too many open files"),
+    errno.ENFILE: (DiskFailed, "too many open files on this machine"),
+}
+"""Errors of the operating system that a user can meet anywhere, and the named ones they are."""
+
+
+def settle(error: BaseException, args: Sequence[str]) -> int:
+    """Print what has to be said about the exception that ended ``git-ovn ARGS``.
+
+    Returns the exit code. Raises nothing but SystemExit, and that only as it was given.
+    """
+    if isinstance(error, SystemExit):
+        raise error
+    if isinstance(error, BrokenPipeError):
+        return _closed()
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return INTERRUPTED
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    try:
+        return _report(_named(error, args), as_json=_wants_json(args))
+    except BrokenPipeError:
+        return _closed()
+
+
+def _closed() -> int:
+    """Nobody reads stdout any more: let what is still buffered go nowhere, quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return OUTPUT_CLOSED
+
+
+def _wants_json(args: Sequence[str]) -> bool:
+    """Tell whether ``--json`` is among the options, also where they could not be parsed."""
+    words = list(args)
+    return "--json" in (words[: words.index("--")] if "--" in words else words)
+
+
+def _report(error: OvnError, *, as_json: bool) -> int:
+    out = Output(sys.stdout, sys.stderr, colour=lambda: False)
+    if as_json:
+        fixed = {"kind": error.kind, "message": str(error), "hint": error.hint, "exit_code": error.exit_code}
+        out.json({"error": {**error.facts, **fixed}})
+    else:
+        out.error(str(error))
+        if error.hint:
+            out.hint(error.hint)
+    sys.stdout.flush()
+    return error.exit_code
+
+
+def _named(error: BaseException, args: Sequence[str]) -> OvnError:
+    """Return the error of our own tree that this exception is."""
+    if isinstance(error, OvnError):
+        return error
+    if isinstance(error, click.ClickException):
+        return _usage(error)
+    if isinstance(error, OSError) and error.errno in FROM_ERRNO:
+        cls, words = FROM_ERRNO[error.errno]
+        return cls(f"{words}: '{error.filename}'" if error.filename else words)
+    return _bug(error, args)
+
+
+def _usage(error: click.ClickException) -> UsageError:
+    """Return click's complaint in git's manner; every one of them is exit 129."""
+    message = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    hint = f"see '{context.command_path} -h'" if context else "see 'git ovn -h'"
+    return UsageError(message[:1].lower() + message[1:], hint=hint)
+
+
+def _bug(error: BaseException, args: Sequence[str]) -> OvnError:
+    found = f"{type(error).__name__}: {error}".removesuffix(": ")
+    try:
+        log = _write_log(error, args)
+    except OSError as refusal:
+        return OvnError(f"this is a bug: {found}", hint=f"its details could not be written: {refusal}")
+    return OvnError(f"this is a bug: {found}", hint=f"please report it with '{log}'", log=str(log))
+
+
+def _write_log(error: BaseException, args: Sequence[str]) -> Path:
+    """Write what a report needs and return where. The values of arguments are left out."""
+    import platform
+    import tempfile
+    import traceback
+
+    now = SYSTEM.now()
+    words = " ".join(word if word.startswith("-") or at == 0 else "..." for at, word in enumerate(args))
+    text = "".join(traceback.format_exception(error))
+    lines = [f"git-ovn {__version__}", f"python {platform.python_version()}", platform.platform()]
+    lines += [rfc3339(now), f"git-ovn {words}", "", text]
+    name = f"crash-{now:%Y%m%d-%H%M%S}-{os.getpid()}.log"
+    content = escape("\n".join(lines), lines=True)
+    for folder in (state_home(), Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Only new files, only ours to read: the second folder is everybody's.
+            fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as refusal:
+            last = refusal
+            continue
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(content)
+        return folder / name
+    raise last

@@ -1,0 +1,113 @@
+"""``git-ovn``: find the verb, run it, turn whatever happened into an exit code.
+
+This module and what it imports at its top must be readable by every Python 3, so that an old
+one gets a sentence and not a traceback; they import nothing heavy, so that help is quick.
+Reference: the verbs are ``ovn.cli.verbs``, the exit codes ``ovn.errors``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ovn import __version__
+from ovn.cli import verbs
+from ovn.errors import NotFound, OvnError, UnsupportedPlatform, UsageError
+
+MINIMUM_PYTHON = (3, 11)
+
+TYPE_CHECKING = False  # typing's own would be a tenth of the time that help takes
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``git-ovn ARGV`` (default: this process's arguments) and return its exit code."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    _open_closed_streams()
+    try:
+        code = _run(args)
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001 - the one place where everything ends
+        from ovn.cli.failures import settle
+
+        return settle(error, args)
+    return code
+
+
+def _run(args: list[str]) -> int:
+    refusal = unsupported(sys.version_info[:3], sys.platform)
+    if refusal is not None:
+        raise refusal
+    for stream in (sys.stdout, sys.stderr):  # a terminal that is not UTF-8 gets \u escapes
+        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+    rest = _change_folder(args)
+    if not rest:
+        sys.stderr.write(verbs.overview())
+        return UsageError.exit_code
+    first = rest[0]
+    if first in ("-h", "--help"):
+        sys.stdout.write(verbs.overview())
+    elif first == "--version":
+        sys.stdout.write(f"git-ovn {__version__}\n")
+    elif first.startswith("-"):
+        raise UsageError(f"no such option '{first}'", hint="see 'git ovn -h'")
+    else:
+        return _run_verb(first, rest[1:])
+    return 0
+
+
+def unsupported(version: tuple[int, ...], platform: str) -> OvnError | None:
+    """Return why this Python or this system cannot run git ovn; None if it can."""
+    if version < MINIMUM_PYTHON:
+        have, need = (".".join(map(str, numbers)) for numbers in (version, MINIMUM_PYTHON))
+        return UnsupportedPlatform(
+            f"git ovn needs Python {need} or later, this is {have}", hint="install it with a newer Python"
+        )
+    if platform == "win32":
+        return UnsupportedPlatform(
+            "git ovn does not run on Windows itself", hint="install and run it inside WSL"
+        )
+    return None
+
+
+def _open_closed_streams() -> None:
+    """Put /dev/null where a caller closed a standard stream (``>&-``), as git does.
+
+    Otherwise the next file that is opened would become it, and be written to by mistake.
+    """
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    fd = os.open(os.devnull, os.O_RDWR)
+    while fd < 2:
+        fd = os.dup(fd)
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115, PTH123
+
+
+def _change_folder(args: list[str]) -> list[str]:
+    """Obey each leading ``-C DIR`` as git does, one after the other; return the rest."""
+    while args and args[0] == "-C":
+        if len(args) == 1:
+            raise UsageError("no folder given for '-C'")
+        try:
+            os.chdir(args[1] or ".")
+        except OSError as error:
+            raise NotFound(f"cannot change to '{args[1]}': {error.strerror}") from error
+        args = args[2:]
+    return args
+
+
+def _run_verb(name: str, args: list[str]) -> int:
+    command = verbs.load(name)
+    from ovn.cli.context import Context
+
+    # Not command.main(): it would print click's errors, in its words and with its exit codes.
+    with command.make_context(f"git ovn {name}", args, obj=Context(), **verbs.SETTINGS) as context:
+        answer = command.invoke(context)
+    return answer if isinstance(answer, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""The verbs: one line each. A verb is a module ``ovn/cli/<verb>.py`` with a click ``command``.
+
+Adding one is its module and its line here. The table is data, so that the overview imports
+no verb, and so that the reference page and the tests read the same list.
+"""
+
+from __future__ import annotations
+
+from ovn.errors import UsageError
+
+TYPE_CHECKING = False  # typing's own would be a tenth of the time that help takes
+if TYPE_CHECKING:
+    from typing import Any
+
+    import click
+
+VERBS: dict[str, dict[str, tuple[str, str]]] = {
+    # heading: {verb: (module, what it does)}
+    "look around": {
+        "help": ("help", "show what git ovn or one verb does"),
+    },
+}
+
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""What every verb's click context is made with; groups hand it down."""
+
+
+def table() -> dict[str, tuple[str, str]]:
+    """Return ``{verb: (module, what it does)}`` without the headings."""
+    return {verb: row for group in VERBS.values() for verb, row in group.items()}
+
+
+def load(name: str) -> click.Command:
+    """Return the verb's click command, importing its module now; raises UsageError."""
+    verbs = table()
+    if name not in verbs:
+        raise UsageError(f"no such verb '{name}'", hint=_did_you_mean(name, list(verbs)))
+    from importlib import import_module
+
+    command: click.Command = import_module(f"ovn.cli.{verbs[name][0]}").command
+    return command
+
+
+def overview() -> str:
+    """Return what ``git-ovn -h`` prints."""
+    width = max(map(len, table()))
+    lines = ["usage: git ovn [-C DIR] [--version] [-h] VERB [ARGUMENT]...", ""]
+    for heading, group in VERBS.items():
+        lines += [heading, *(f"   {verb:{width}}  {what}" for verb, (_, what) in group.items()), ""]
+    lines.append("'git ovn VERB -h' shows what a verb takes; results go to stdout, talk to stderr.")
+    return "\n".join(lines) + "\n"
+
+
+def _did_you_mean(name: str, verbs: list[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, verbs, n=1)
+    return f"did you mean '{near[0]}'?" if near else "see 'git ovn -h' for the verbs"
