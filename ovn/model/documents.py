@@ -241,7 +241,8 @@ class Place:
 class Operation:
     """``operations/<id>.json``: one change of files or refs that ``undo`` can take back.
 
-    ``state``: open (its intent is recorded), done, reversed (it failed and was put back).
+    ``state``: open (its intent is recorded), done, reversed (it failed and was put back),
+    abandoned (it died, and somebody moved the branch before it could be put back).
     """
 
     version: int

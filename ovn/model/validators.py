@@ -1792,8 +1792,8 @@ def _document_operation(data, name_prefix=None):
         if "state" in data_keys:
             data_keys.remove("state")
             data__state = data["state"]
-            if not (isinstance(data__state, str) and data__state == 'open' or isinstance(data__state, str) and data__state == 'done' or isinstance(data__state, str) and data__state == 'reversed'):
-                raise Invalid("" + (name_prefix or "data") + ".state must be one of ['open', 'done', 'reversed']")
+            if not (isinstance(data__state, str) and data__state == 'open' or isinstance(data__state, str) and data__state == 'done' or isinstance(data__state, str) and data__state == 'reversed' or isinstance(data__state, str) and data__state == 'abandoned'):
+                raise Invalid("" + (name_prefix or "data") + ".state must be one of ['open', 'done', 'reversed', 'abandoned']")
         if "at" in data_keys:
             data_keys.remove("at")
             data__at = data["at"]
