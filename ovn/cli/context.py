@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ovn.clock import Clock
     from ovn.git.locate import Location
+    from ovn.git.settings import Settings
     from ovn.state.store import StateStore
 
 
@@ -51,6 +52,13 @@ class Context:
 
         return StateStore.open(self.location)
 
+    @cached_property
+    def settings(self) -> Settings:
+        """The person's git configuration here; raises NotARepository and GitFailed."""
+        from ovn.git.settings import read
+
+        return read(self.location)
+
     @property
     def session(self) -> str | None:
         """The session whose process this is (``OVN_SESSION``); None for a person."""
@@ -77,13 +85,11 @@ class Context:
         return terminal and wish not in ("never", "false", "no", "off", "0")
 
     def _wish(self) -> str:
-        from ovn.git import settings
-
         try:
-            found = [settings.get(self.location, key) for key in (names.CONFIG_COLOR, "color.ui")]
+            settings = self.settings
         except OvnError:  # no repository here, or none that can be read: nobody wished anything
             return "auto"
-        return next((value.lower() for value in found if value), "auto")
+        return (settings.text(names.CONFIG_COLOR) or settings.text("color.ui") or "auto").lower()
 
 
 def state_home(environ: Mapping[str, str] | None = None) -> Path:

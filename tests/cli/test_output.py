@@ -153,6 +153,48 @@ class TestFigures:
         assert size(count) == shown
 
 
+class Stream(io.StringIO):
+    """A stdout that is a terminal or is none."""
+
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+class TestColourOfContext:
+    """``color.ovn``, else ``color.ui``, else the terminal decides; ``NO_COLOR`` is above them."""
+
+    @pytest.mark.parametrize(
+        ("environ", "config", "terminal", "colour"),
+        [
+            ({"TERM": "xterm"}, {}, True, True),
+            ({"TERM": "xterm"}, {}, False, False),
+            ({"TERM": "dumb"}, {}, True, False),
+            ({}, {}, True, False),
+            ({"TERM": "xterm", "NO_COLOR": "1"}, {"color.ui": "always"}, True, False),
+            ({"TERM": "xterm", "NO_COLOR": ""}, {}, True, True),
+            ({"TERM": "xterm"}, {"color.ui": "never"}, True, False),
+            ({}, {"color.ui": "always"}, False, True),
+            ({"TERM": "xterm"}, {"color.ui": "never", "color.ovn": "auto"}, True, True),
+            ({"TERM": "xterm"}, {"color.ui": "always", "color.ovn": "false"}, True, False),
+        ],
+    )
+    def test_who_decides(self, environ, config, terminal, colour, repo, monkeypatch):
+        for key, value in config.items():
+            repo.git("config", key, value)
+        monkeypatch.chdir(repo.path)
+        monkeypatch.setattr("sys.stdout", Stream(terminal=terminal))
+        assert Context(environ)._colour() is colour
+
+    def test_outside_a_repository_the_terminal_decides(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("sys.stdout", Stream(terminal=True))
+        assert Context({"TERM": "xterm"})._colour() is True
+
+
 class TestContext:
     def test_the_environment_says_whose_process_this_is(self):
         context = Context({"OVN_SESSION": "session-001", "OVN_RUN_ID": "20261122-abcd"})

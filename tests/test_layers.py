@@ -1,0 +1,153 @@
+"""Who may do what: the rules of the house that no type checker knows.
+
+Which layer may import which is a contract of import-linter in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = {
+    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text())
+    for path in sorted((ROOT / "ovn").rglob("*.py"))
+}
+LIGHT = ("ovn/errors.py", "ovn/names.py", "ovn/clock.py", "ovn/host.py", "ovn/crash.py", "ovn/resources.py",
+         "ovn/model/", "ovn/schema.py", "ovn/config.py")  # fmt: skip
+"""Layers 0 and 1."""
+
+MAY_READ_THE_ENVIRONMENT = {
+    "ovn/cli/": "its business",
+    "ovn/githooks/": "the entry of git's hooks",
+    "ovn/agents/": "the entry of the agents' hooks",
+    "ovn/crash.py": "armed by the tests, in whatever process it is",
+    "ovn/git/run.py": "hands a scrubbed copy to git and to commands",
+    "ovn/git/settings.py": "hears 'git -c KEY=VALUE', which git passes on in it",
+}
+MAY_PRINT = {
+    "ovn/cli/": "its business",
+    "ovn/githooks/": "the entry of git's hooks",
+    "ovn/agents/": "the entry of the agents' hooks",
+    "ovn/runner/launch.py": "a process of its own: what becomes the agent",
+}
+BANNED = {
+    "create_commit": "returns an id although the write failed (libgit2 1.9.7); write it as an object",
+    "amend_commit": "returns an id although the write failed (libgit2 1.9.7)",
+    "checkout_tree": "follows symlinks out of the work tree; restore with git itself",
+    "checkout_index": "follows symlinks out of the work tree; restore with git itself",
+    "checkout_head": "follows symlinks out of the work tree; restore with git itself",
+    "add_all": "stores filtered files raw and fails while a file grows; snapshot with git itself",
+    "create_reference_direct": "loses concurrent writes when forced; compare and swap",
+    "system": "a shell with whatever is in the string",
+    "popen": "a shell with whatever is in the string",
+}
+
+
+def allowed(module: str, exceptions: dict[str, str]) -> bool:
+    """Tell whether the module is one of the exceptions or lies in one."""
+    return module.startswith(tuple(exceptions))
+
+
+def imported(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the modules that importing this body imports: not in functions, not for types only."""
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.If) and getattr(node.test, "id", "") != "TYPE_CHECKING":
+            yield from imported([*node.body, *node.orelse])
+        elif isinstance(node, ast.Try | ast.With | ast.ClassDef):
+            yield from imported(node.body)
+
+
+def attributes(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield ``(value, attribute)`` of every attribute of a plain name, e.g. ``("os", "environ")``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield node.value.id, node.attr
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_git_package_knows_pygit2(module):
+    names = {node.names[0].name for node in ast.walk(MODULES[module]) if isinstance(node, ast.Import)}
+    names |= {node.module for node in ast.walk(MODULES[module]) if isinstance(node, ast.ImportFrom)}
+    assert module.startswith("ovn/git/") or not any((name or "").split(".")[0] == "pygit2" for name in names)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_git_package_runs_git(module):
+    first = [
+        node.elts[0].value
+        for node in ast.walk(MODULES[module])
+        if isinstance(node, ast.List | ast.Tuple) and node.elts and isinstance(node.elts[0], ast.Constant)
+        and not isinstance(getattr(node, "ctx", None), ast.Store)
+    ]  # fmt: skip
+    assert module.startswith("ovn/git/") or "git" not in first
+
+
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if not allowed(module, MAY_READ_THE_ENVIRONMENT)]
+)
+def test_the_library_does_not_read_the_environment(module):
+    reads = {
+        ("os", "environ"),
+        ("os", "environb"),
+        ("os", "getenv"),
+        ("os.path", "expanduser"),
+        ("Path", "home"),
+    }
+    assert set(attributes(MODULES[module])) & reads == set()
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if not allowed(module, MAY_PRINT)])
+def test_the_library_does_not_touch_the_terminal(module):
+    streams = {("sys", "stdout"), ("sys", "stderr"), ("sys", "stdin"), ("sys", "argv"), ("click", "echo")}
+    assert set(attributes(MODULES[module])) & streams == set()
+    calls = {node.func.id for node in ast.walk(MODULES[module])
+             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}  # fmt: skip
+    assert calls & {"print", "input"} == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_calls_that_lose_data_are_banned(module):
+    called = {node.func.attr for node in ast.walk(MODULES[module])
+              if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}  # fmt: skip
+    assert {name: BANNED[name] for name in called & set(BANNED)} == {}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.startswith(LIGHT)])
+def test_the_lowest_layers_load_nothing_but_the_standard_library(module):
+    found = {name.split(".")[0] for name in imported(MODULES[module].body)}
+    assert found <= {*sys.stdlib_module_names, "ovn"}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.endswith("__init__.py")])
+def test_no_package_loads_anything_heavy(module):
+    heavy = {"pygit2", "jsonschema", "yaml", "click", "asyncio"}
+    assert {name.split(".")[0] for name in imported(MODULES[module].body)} & heavy == set()
+
+
+def test_the_journal_loads_with_the_standard_library_alone():
+    """Git's hooks append to it from ``python -I -S``, which has no site-packages."""
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import ovn.state.journal; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=True
+    )
+    others = {name.split(".")[0] for name in done.stdout.split()} - set(sys.stdlib_module_names)
+    assert others <= {"ovn", "__main__"}
+
+
+def test_every_module_says_what_it_is_for():
+    assert [module for module, tree in MODULES.items() if not ast.get_docstring(tree)] == []
