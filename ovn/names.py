@@ -6,13 +6,11 @@ environment variables are spelled here and nowhere else.
 
 from __future__ import annotations
 
-import base64
-import os
-import re
-import unicodedata
-from datetime import UTC, datetime
-
 from ovn.errors import InvalidName
+
+TYPE_CHECKING = False  # typing's own, and re, would cost a git hook half of its time
+if TYPE_CHECKING:
+    from datetime import datetime
 
 # -- refs ------------------------------------------------------------------------------
 
@@ -57,6 +55,7 @@ TRAILER_EVIDENCE = "Ovn-Evidence"
 TRAILER_RUN = "Ovn-Run"
 TRAILER_LABEL = "Ovn-Label"
 TRAILER_TAG = "Ovn-Tag"
+TRAILER_TEXT = "Ovn-Text"
 TRAILER_INDEX = "Ovn-Index"
 TRAILER_META = "Ovn-Meta"
 TRAILER_IN_PROGRESS = "Ovn-In-Progress"
@@ -147,6 +146,7 @@ ENV_ATTEMPT = "OVN_ATTEMPT"
 ENV_CRASH = "OVN_CRASH_POINT"
 ENV_TRUST = "OVN_TRUST"
 ENV_CONTEXT = "OVN_CONTEXT_FILE"
+ENV_COST = "OVN_COST_FILE"
 
 CONFIG_PUSH_CHECKPOINTS = "ovn.pushCheckpoints"
 CONFIG_COLOR = "color.ovn"
@@ -156,8 +156,15 @@ MANUAL_SESSION = "manual"
 
 # -- names that people and programs give -----------------------------------------------
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+_LETTERS_AND_MARKS = _LETTERS | frozenset("._-")
+_LONGEST = 64
+
+
+def is_name(text: str) -> bool:
+    """Tell whether ``text`` can be a label or an id: see ``check_name``."""
+    fits = 0 < len(text) <= _LONGEST and text[0] in _LETTERS and _LETTERS_AND_MARKS.issuperset(text)
+    return fits and ".." not in text and not text.endswith((".lock", "."))
 
 
 def check_name(text: str, what: str = "name") -> str:
@@ -166,7 +173,7 @@ def check_name(text: str, what: str = "name") -> str:
     Narrower than git's ref rules on purpose: both git and libgit2 take ``-x``, ``$(id)``,
     ``HEAD`` and bidi overrides, and a component of 256 bytes fails on disk.
     """
-    if not _NAME.match(text) or ".." in text or text.endswith((".lock", ".")):
+    if not is_name(text):
         raise InvalidName(f"not a {what}: {text!r}")
     return text
 
@@ -176,8 +183,11 @@ def slug(text: str) -> str:
 
     ``"Fix the parser!"`` gives ``Fix-the-parser``. Raises InvalidName when nothing is left.
     """
+    import re
+    import unicodedata
+
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    joined = _UNSAFE.sub("-", plain)
+    joined = re.sub(r"[^A-Za-z0-9._-]+", "-", plain)
     joined = re.sub(r"\.{2,}", ".", joined).strip("-._")[:64].rstrip("-._")
     while joined.endswith(".lock"):
         joined = joined[: -len(".lock")].rstrip("-._")
@@ -190,4 +200,8 @@ def _nothing_left(text: str) -> str:
 
 def new_id(now: datetime) -> str:
     """Return an id that ovn makes: ``<yyyymmdd>-<4 base32>``, e.g. ``20261122-k3fz``."""
+    import base64
+    import os
+    from datetime import UTC
+
     return f"{now.astimezone(UTC):%Y%m%d}-{base64.b32encode(os.urandom(3)).decode()[:4].lower()}"
