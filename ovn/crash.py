@@ -7,9 +7,7 @@ means the third time. The crash tests arm every name in ``POINTS``, one after th
 
 from __future__ import annotations
 
-import errno
 import os
-import signal
 
 POINTS: dict[str, str] = {
     "journal.before_write": "a record is about to be written",
@@ -56,12 +54,15 @@ def crash_point(name: str) -> None:
 
 
 def _fire(name: str) -> None:
-    global _left
+    global _left  # noqa: PLW0603 - one process, one countdown
     _left -= 1
     if _left > 0:
         return
     if _how == "raise":
         raise RuntimeError(f"crash point {name}")
+    import errno  # inside, as a hook's 25 ms have no room for 'signal' and its enums
+    import signal
+
     if _how == "enospc":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     os.kill(os.getpid(), signal.SIGKILL)
