@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from ovn import names
-from ovn.errors import BareRepository, NotARepository, UnsupportedRepository
+from ovn.errors import BareRepository, NotARepository, UnsupportedPlatform, UnsupportedRepository
 
 MINIMUM_GIT = (2, 38)
+MAIN = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,25 @@ class Location:
     @property
     def worktree(self) -> str:
         """The work tree's key: ``main``, or the name git gave to a linked one."""
-        return "main" if self.git_dir == self.common_dir else self.git_dir.name
+        return MAIN if self.git_dir == self.common_dir else linked_key(self.git_dir.name)
 
     def tree(self) -> Path:
         """Return the work tree's top folder; raises BareRepository when there is none."""
         if self.top is None:
             raise BareRepository(f"'{self.git_dir}' has no work tree")
         return self.top
+
+
+def linked_key(name: str) -> str:
+    """Return the key of the linked work tree that git calls ``name``.
+
+    A name that is taken or cannot be an id becomes ``linked-`` and the beginning of the blob id
+    of the name: what ``git hash-object`` says, so that the hook shim finds the same.
+    """
+    if names.is_name(name) and name != MAIN:
+        return name
+    data = os.fsencode(name)
+    return "linked-" + hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()[:10]
 
 
 def locate(start: Path | None = None) -> Location:
@@ -46,47 +60,68 @@ def locate(start: Path | None = None) -> Location:
     UnsupportedRepository, and GitFailed's kin with git's own words for an unsafe owner.
     """
     question = ["git", "rev-parse", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository"]
-    question += ["--is-inside-work-tree", "--show-object-format"]
+    question += ["--show-object-format", "--show-toplevel"]  # the last one fails where there is no work tree
     try:
         answer = subprocess.run(
-            question, cwd=start, capture_output=True, stdin=subprocess.DEVNULL, check=False
+            question,
+            cwd=start,
+            env={**os.environ, "LC_ALL": "C"},
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except FileNotFoundError as error:
+        if start is not None and not Path(start).exists():
+            raise NotARepository(f"no such folder: '{start}'") from error
         raise NotARepository("git is not installed", hint="install git 2.38 or later") from error
     except NotADirectoryError as error:
         raise NotARepository(f"not a folder: '{start}'") from error
-    if answer.returncode != 0:
+    match = _ANSWER.fullmatch(answer.stdout.decode("utf-8", "surrogateescape"))
+    if match is None:
         raise _refusal(answer.stderr.decode(errors="replace").strip())
-    git_dir, common, bare, inside, object_format = answer.stdout.decode(
-        "utf-8", "surrogateescape"
-    ).splitlines()
-    location = _location(start, Path(git_dir), common, bare=bare == "true", inside=inside == "true")
-    if object_format != "sha1":
+    if match["format"] != "sha1":
         raise UnsupportedRepository(
-            f"the repository uses the object format '{object_format}'",
+            f"the repository uses the object format '{match['format']}'",
             hint="git ovn works with sha1 repositories until libgit2 can read others",
         )
-    return location
+    return _location(Path(start) if start is not None else Path.cwd(), match)
 
 
-def _location(start: Path | None, git_dir: Path, common: str, *, bare: bool, inside: bool) -> Location:
-    here = Path(start) if start is not None else Path.cwd()
-    common_dir = Path(os.path.normpath(here / common)).resolve()
-    top = _top(start, inside=inside) if not bare else None
-    return Location(top=top, git_dir=git_dir.resolve(), common_dir=common_dir)
+_ANSWER = re.compile(
+    r"(?P<folders>/.*)\n(?P<bare>true|false)\n(?P<format>\w+)\n(?:(?P<top>/.*)\n)?", re.DOTALL
+)
+"""git separates by newlines, which a path may hold too: the words between are the fixed points."""
 
 
-def _top(start: Path | None, *, inside: bool) -> Path | None:
-    if not inside:  # started in .git itself: the work tree is the folder around it, if git says so
-        return None
-    answer = subprocess.run(
-        ["git", "rev-parse", "--show-toplevel"],
-        cwd=start,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        check=True,
-    )
-    return Path(answer.stdout.decode("utf-8", "surrogateescape").removesuffix("\n"))
+def _location(here: Path, answer: re.Match[str]) -> Location:
+    git_dir, common = _folders(here, answer["folders"])
+    top = Path(answer["top"]) if answer["top"] is not None and answer["bare"] == "false" else None
+    return Location(top=top, git_dir=git_dir.resolve(), common_dir=common.resolve())
+
+
+def _folders(here: Path, text: str) -> tuple[Path, Path]:
+    """Return git folder and common folder from two lines, the second relative to ``here``."""
+    lines = text.split("\n")
+    for n in range(1, len(lines)):
+        git_dir, common = Path("\n".join(lines[:n])), here / "\n".join(lines[n:])
+        if (git_dir / "HEAD").exists() and (common / "objects").is_dir():
+            return git_dir, common
+    raise NotARepository(f"git names folders that are not there: {text!r}")
+
+
+def git_version() -> tuple[int, ...]:
+    """Return the version of the installed git, e.g. ``(2, 39, 5)``."""
+    answer = subprocess.run(["git", "version"], capture_output=True, stdin=subprocess.DEVNULL, check=True)
+    words = answer.stdout.decode(errors="replace").split()
+    return tuple(int(part) for part in words[2].split(".")[:3] if part.isdigit())
+
+
+def require_git() -> None:
+    """Raise UnsupportedPlatform when the installed git is older than the oldest we work with."""
+    version = git_version()
+    if version < MINIMUM_GIT:
+        oldest, found = (".".join(map(str, numbers)) for numbers in (MINIMUM_GIT, version))
+        raise UnsupportedPlatform(f"git {found} is too old", hint=f"install git {oldest} or later")
 
 
 def _refusal(stderr: str) -> NotARepository | UnsupportedRepository:
