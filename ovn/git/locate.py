@@ -48,6 +48,8 @@ def linked_key(name: str) -> str:
     """
     if names.is_name(name) and name != MAIN:
         return name
+    import hashlib
+
     data = os.fsencode(name)
     return "linked-" + hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()[:10]
 
