@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import enum
 import os
+import signal
 import subprocess
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from ovn.errors import GitFailed, GitTimeout, NoSpace, ReadOnlyRepository
 
@@ -53,6 +56,13 @@ IDENTITY = {
     "GIT_COMMITTER_EMAIL": "ovn@localhost",
 }
 """State and snapshot commits are ours: a machine without an identity can make them."""
+
+
+CHOOSING = frozenset(("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR"))
+"""These say which repository is meant; ``locate`` obeyed them, so ``Git.run`` pins what it found."""
+
+GRACE = 2.0
+"""Seconds that a git whose time is up has for taking its lock files away."""
 
 
 class As(enum.Enum):
@@ -113,19 +123,11 @@ class Git:
         git's words say, else GitFailed with them.
         """
         line = [*self._command(who), *args]
+        place = self.location.top or self.location.git_dir
         try:
-            done = subprocess.run(
-                line,
-                cwd=self.location.top or self.location.git_dir,
-                env=self._environment(index, env, who),
-                input=stdin,
-                capture_output=True,
-                timeout=timeout,
-                check=False,
-            )
+            answer = _run(line, place, self._environment(index, env, who), stdin, timeout)
         except subprocess.TimeoutExpired as error:
             raise GitTimeout(f"'git {_show(args)}' did not end within {timeout:g} s") from error
-        answer = Answer(done.returncode, done.stdout, done.stderr)
         if answer.code not in ok:
             raise failure(args, answer)
         return answer
@@ -136,13 +138,68 @@ class Git:
         return ["git", "--no-pager", "--literal-pathspecs", *switches]
 
     def _environment(self, index: Path | None, env: Mapping[str, str] | None, who: As) -> dict[str, str]:
-        clean = environment()
+        clean = {**environment(), **self._pinned()}
         if index is not None:
             clean["GIT_INDEX_FILE"] = str(index)
         if who is As.OVN:
             clean.update(IDENTITY)
         clean.update(env or {})
         return clean
+
+    def _pinned(self) -> dict[str, str]:
+        """Return what keeps git in the located repository where GIT_DIR and its like chose it.
+
+        A person may work with ``--git-dir`` and ``--work-tree``, and a hook inherits both; git
+        would not find that repository by looking around. Elsewhere it finds it itself.
+        """
+        if not CHOOSING.intersection(os.environ):
+            return {}
+        chosen = {"GIT_DIR": str(self.location.git_dir), "GIT_COMMON_DIR": str(self.location.common_dir)}
+        if self.location.top is not None:
+            chosen["GIT_WORK_TREE"] = str(self.location.top)
+        return chosen
+
+
+def _run(
+    line: Sequence[str | bytes], place: Path, env: Mapping[str, str], stdin: bytes, timeout: float
+) -> Answer:
+    """Run a command in a session of its own and return its answer.
+
+    Its own session: no terminal to ask at, and one group to end with all its children. Output
+    goes to files, not pipes: a background process that a hook leaves would hold a pipe open,
+    and we would wait for it although git is done.
+    """
+    with _scratch() as given, _scratch() as out, _scratch() as err:
+        given.write(stdin)
+        given.seek(0)
+        process = subprocess.Popen(
+            line, cwd=place, env=env, stdin=given, stdout=out, stderr=err, start_new_session=True
+        )
+        try:
+            code = process.wait(timeout)
+        except BaseException:  # time is up, or a signal's exception goes through here
+            _end(process)
+            raise
+        out.seek(0)
+        err.seek(0)
+        return Answer(code, out.read(), err.read())
+
+
+def _scratch() -> IO[bytes]:
+    """Return an empty file that has no name and goes away when closed; in memory on Linux."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("git-ovn"), "w+b")
+    return tempfile.TemporaryFile()  # type: ignore[unreachable, unused-ignore]  # macOS
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End git and all its children. It is asked first, so that it removes its lock files."""
+    for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, None)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+    process.wait()
 
 
 def environment() -> dict[str, str]:

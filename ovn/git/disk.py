@@ -1,0 +1,35 @@
+"""What the operating system says of a disk, as errors a person can act on."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ovn.errors import NoSpace, OvnError, ReadOnlyRepository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MEANINGS: dict[int | None, type[OvnError]] = {
+    errno.ENOSPC: NoSpace,
+    errno.EDQUOT: NoSpace,
+    errno.EFBIG: NoSpace,
+    errno.EROFS: ReadOnlyRepository,
+    errno.EACCES: ReadOnlyRepository,
+    errno.EPERM: ReadOnlyRepository,
+}
+
+
+@contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """Raise an OSError from within as NoSpace, ReadOnlyRepository or OvnError; ``what`` begins its sentence.
+
+    A FileNotFoundError passes: another process was quicker, which is the caller's to judge.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _MEANINGS.get(error.errno, OvnError)(f"{what}: {error}") from error

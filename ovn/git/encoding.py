@@ -1,0 +1,163 @@
+"""The bytes of git's objects: trees, commits and tags, written and read without a library.
+
+Pure. Commits are built here and stored as raw objects because libgit2's own
+``create_commit`` returns an id although the write failed (disk full, I/O error; 1.9.7, its
+commit.c leaves the error at 0), and because a fold needs the ids of what its pack will hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from ovn.errors import CorruptObject, InvalidName
+from ovn.git.run import IDENTITY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+DIRECTORY = 0o040000
+FILE = 0o100644
+EXECUTABLE = 0o100755
+SYMLINK = 0o120000
+GITLINK = 0o160000
+
+_KINDS = {DIRECTORY: "tree", GITLINK: "commit"}
+_OURS = f"{IDENTITY['GIT_AUTHOR_NAME']} <{IDENTITY['GIT_AUTHOR_EMAIL']}>".encode()
+_PERSON = re.compile(rb"(?P<name>[^<\n]*?) ?<(?P<email>[^>\n]*)>(?: (?P<time>-?\d{1,18}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of a tree: mode (``0o100644`` ...), kind (blob, tree, commit), object id."""
+
+    mode: int
+    kind: str
+    oid: str
+
+    @classmethod
+    def of(cls, mode: int, oid: str) -> Entry:
+        """Return the entry of that mode; the kind follows from it."""
+        return cls(mode, _KINDS.get(mode & 0o170000, "blob"), oid)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInfo:
+    """A commit, decoded. Times are seconds since 1970; ``message`` is whole, as stored."""
+
+    oid: str
+    tree: str
+    parents: tuple[str, ...]
+    author_name: str
+    author_email: str
+    author_time: int
+    committer_time: int
+    message: str
+
+    @property
+    def subject(self) -> str:
+        """The message's first line."""
+        return self.message.partition("\n")[0]
+
+
+def object_id(kind: str, data: bytes) -> str:
+    """Return the id that git gives to these bytes."""
+    return hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(data), data), usedforsecurity=False).hexdigest()
+
+
+def encode_tree(entries: Mapping[bytes, Entry]) -> bytes:
+    """Return a tree's bytes, in git's order. Raises InvalidName for a name no tree may hold."""
+    rows = sorted(entries.items(), key=lambda row: row[0] + b"/" if row[1].kind == "tree" else row[0])
+    for name, _ in rows:
+        if not name or b"/" in name or b"\0" in name or name in (b".", b"..") or name.lower() == b".git":
+            raise InvalidName(f"not a name in a tree: {name!r}", hint="give one path component")
+    return b"".join(b"%o %s\0%s" % (entry.mode, name, bytes.fromhex(entry.oid)) for name, entry in rows)
+
+
+def decode_tree(data: bytes) -> dict[bytes, Entry]:
+    """Return a tree's rows by name, in git's order. Raises CorruptObject for half a row."""
+    rows: dict[bytes, Entry] = {}
+    at = 0
+    try:
+        while at < len(data):
+            space = data.index(b" ", at)
+            end = data.index(b"\0", space)
+            oid = data[end + 1 : end + 21]
+            if len(oid) != 20:
+                raise ValueError("half an id")  # noqa: TRY301  one error for all of it
+            rows[data[space + 1 : end]] = Entry.of(int(data[at:space], 8), oid.hex())
+            at = end + 21
+    except ValueError as error:
+        raise CorruptObject("a tree object is damaged") from error
+    return rows
+
+
+def encode_commit(tree: str, parents: Sequence[str], message: str, when: datetime) -> bytes:
+    """Return the bytes of a commit by git ovn itself, its time in UTC."""
+    lines = [b"tree " + tree.encode(), *(b"parent " + parent.encode() for parent in parents)]
+    stamp = _stamp(when)
+    lines += [b"author " + stamp, b"committer " + stamp, b"", _text(message)]
+    return b"\n".join(lines)
+
+
+def encode_tag(target: str, kind: str, name: str, message: str, when: datetime) -> bytes:
+    """Return the bytes of an annotated tag; ``name`` is the ref's name after ``refs/tags/``."""
+    head = f"object {target}\ntype {kind}\ntag {name}\ntagger ".encode()
+    return head + _stamp(when) + b"\n\n" + _text(message)
+
+
+def _stamp(when: datetime) -> bytes:
+    return b"%s %d +0000" % (_OURS, int(when.astimezone(UTC).timestamp()))
+
+
+def _text(message: str) -> bytes:
+    """Return a message as UTF-8 with one final newline; git stops reading at a NUL, so none is left."""
+    return message.replace("\0", "\N{SYMBOL FOR NULL}").strip("\n").encode("utf-8", "replace") + b"\n"
+
+
+def decode_commit(oid: str, data: bytes) -> CommitInfo:
+    """Return a commit's facts, whoever wrote it. Raises CorruptObject when it has no tree."""
+    head, _, body = data.partition(b"\n\n")
+    headers: dict[bytes, bytes] = {}
+    parents = []
+    for line in head.split(b"\n"):
+        key, _, value = line.partition(b" ")
+        if key == b"parent":
+            parents.append(value.decode("ascii", "replace"))
+        elif key:  # a continuation line of gpgsig or mergetag begins with a space
+            headers.setdefault(key, value)
+    if b"tree" not in headers:
+        raise CorruptObject(f"commit '{oid}' has no tree")
+    charset = headers.get(b"encoding", b"utf-8").decode("ascii", "replace")
+    name, email, written = _person(headers.get(b"author", b""), charset)
+    _, _, committed = _person(headers.get(b"committer", b""), charset)
+    tree = headers[b"tree"].decode("ascii", "replace")
+    return CommitInfo(oid, tree, tuple(parents), name, email, written, committed, _decode(body, charset))
+
+
+def peeled(kind: str, data: bytes) -> str | None:
+    """Return what a commit (its tree) or a tag (its target) points to; None for other kinds."""
+    if kind not in ("commit", "tag"):
+        return None
+    first = data.partition(b"\n")[0].partition(b" ")
+    if first[0] not in (b"tree", b"object") or len(first[2]) != 40:
+        raise CorruptObject(f"a {kind} object is damaged")
+    return first[2].decode("ascii", "replace")
+
+
+def _person(line: bytes, charset: str) -> tuple[str, str, int]:
+    match = _PERSON.match(line)
+    if match is None:
+        return "", "", 0
+    return _decode(match["name"], charset), _decode(match["email"], charset), int(match["time"] or 0)
+
+
+def _decode(data: bytes, charset: str) -> str:
+    try:
+        return data.decode(charset, "replace")
+    except LookupError:  # a charset that Python has no name for
+        return data.decode("utf-8", "replace")

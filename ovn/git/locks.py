@@ -1,0 +1,159 @@
+"""Who may write now: one lock for all our writers, and the locks that the dead left behind.
+
+The repository lock is an ``flock``: it dies with its holder, as no lock file does. Under
+it, and only under it, a ``REF.lock`` of our own refs that is older than a second is taken
+for what a ``kill -9`` left, because every writer of those refs holds the repository lock or
+needs milliseconds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import threading
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from ovn import names
+from ovn.errors import Locked
+from ovn.git import pack
+from ovn.git.disk import disk_errors
+from ovn.git.owner import Owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ovn.git.locate import Location
+
+LOCK = "lock"
+OUR_REFS = (names.STATE_REF, names.OVN_REFS, names.TAG_REFS)
+STALE = 1.0
+"""Seconds after which a lock of our own refs is a dead process'."""
+
+
+class Held(threading.local):
+    """Which locks this thread holds, how often; a forked child holds none of its parent's."""
+
+    def __init__(self) -> None:
+        self.depths: dict[tuple[int, Path], int] = {}
+
+    @contextmanager
+    def again(self, path: Path) -> Iterator[bool]:
+        """Enter the lock once more; yields whether this thread had it already."""
+        key = (os.getpid(), path)
+        depth = self.depths.get(key, 0)
+        self.depths[key] = depth + 1
+        try:
+            yield depth > 0
+        finally:
+            if depth:
+                self.depths[key] = depth
+            else:
+                del self.depths[key]
+
+
+_held = Held()
+
+
+@contextmanager
+def repository_lock(location: Location, timeout: float = 30) -> Iterator[None]:
+    """Hold the lock of all git ovn writers of a repository, its linked work trees included.
+
+    May be entered again by the thread that holds it. Raises Locked after ``timeout`` seconds,
+    naming the holder's pid, and ReadOnlyRepository.
+    """
+    path = location.local / LOCK
+    with _held.again(path) as already:
+        if already:
+            yield
+            return
+        fd = _acquire(path, timeout)
+        try:
+            yield
+        finally:
+            fcntl.flock(fd, fcntl.LOCK_UN)  # a forked child's copy of the descriptor would go on holding it
+            os.close(fd)
+
+
+def _acquire(path: Path, timeout: float) -> int:
+    deadline = time.monotonic() + timeout
+    while True:
+        fd = _try(path)
+        if fd is not None:
+            return fd
+        if time.monotonic() > deadline:
+            raise Locked(
+                f"another git ovn process{_holder(path)} holds '{path}' for more than {timeout:g} s",
+                path=str(path),
+            )
+        time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  jitter, not a secret
+
+
+def _try(path: Path) -> int | None:
+    """Return the locked descriptor; None when somebody else holds it or the file was just replaced."""
+    with disk_errors("cannot lock the repository"):
+        path.parent.mkdir(exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        still_there = os.path.samestat(os.fstat(fd), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        still_there = False
+    if not still_there:  # held by another, or removed by a purge just now
+        os.close(fd)
+        return None
+    with suppress(OSError):  # who holds it is only told to people; a full disk must not keep us out
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, Owner.me().line.encode(), 0)
+    return fd
+
+
+def _holder(path: Path) -> str:
+    with suppress(OSError):
+        owner = Owner.read(path.read_text(encoding="utf-8", errors="replace"))
+        if owner is not None and owner.alive():
+            return f" (pid {owner.pid})"
+    return ""
+
+
+def break_stale_locks(location: Location, *prefixes: str) -> list[Path]:
+    """Remove the lock files of our refs that a killed process left; returns which.
+
+    ``prefixes`` are full names of refs, or of folders of refs with a final ``/``; all must be
+    ours, none means all of ours. Age is the file's own (counted from first sight, crashes
+    faster than the grace starved everyone); a time in the future counts as stale.
+    """
+    removed = []
+    with repository_lock(location):
+        for prefix in prefixes or OUR_REFS:
+            if not prefix.startswith(OUR_REFS):
+                raise ValueError(f"not refs of git ovn: {prefix!r}")
+            for lock in _locks(location.common_dir, prefix):
+                with suppress(FileNotFoundError), disk_errors("cannot remove a stale lock"):
+                    if _is_stale(lock):
+                        lock.unlink()
+                        removed.append(lock)
+    return removed
+
+
+def _locks(common_dir: Path, prefix: str) -> list[Path]:
+    where = common_dir / prefix
+    if prefix.endswith("/"):
+        return sorted(where.rglob("*.lock"))
+    lock = where.with_name(where.name + ".lock")
+    return [lock] if lock.exists() else []
+
+
+def _is_stale(lock: Path) -> bool:
+    age = time.time() - lock.stat().st_mtime
+    return age > STALE or age < 0
+
+
+def tidy(location: Location) -> None:
+    """Clear all that dead processes of ours left: locks of refs, and packs half stored."""
+    with repository_lock(location):
+        break_stale_locks(location)
+        pack.drop_dead_keeps(location)

@@ -1,0 +1,90 @@
+"""Trailers: ``Key: value`` lines in the last paragraph of a message, as git reads them.
+
+Reading, and adding to the messages that git ovn writes itself, is done here (a fold makes
+hundreds of commits and starts no process). A message that a person or an agent wrote goes
+through ``git interpret-trailers``, which knows their configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ovn.git.run import Git
+
+_LINE = re.compile(r"(?P<key>[A-Za-z0-9-]+)[ \t]*:[ \t]*(?P<value>.*)")
+_GENERATED = ("Signed-off-by: ", "(cherry picked from commit ")
+
+
+def parse(message: str) -> list[tuple[str, str]]:
+    """Return the trailers of a message in order, folded lines joined by one space.
+
+    By git's rule (its trailer.c): the last paragraph that is not the first, if all its lines
+    are trailers, or a quarter of them and one that git itself writes.
+    """
+    found: list[tuple[str, str]] = []
+    for line in _block(message):
+        match = _LINE.match(line)
+        if line[:1].isspace() and found:
+            key, value = found[-1]
+            found[-1] = (key, f"{value} {line.strip()}".strip())
+        elif match is not None:
+            found.append((match["key"], match["value"].strip()))
+    return found
+
+
+def values(message: str, key: str) -> list[str]:
+    """Return the values of one key, whatever its case."""
+    return [value for name, value in parse(message) if name.lower() == key.lower()]
+
+
+def value(message: str, key: str) -> str | None:
+    """Return the last value of a key; None when the message has none."""
+    found = values(message, key)
+    return found[-1] if found else None
+
+
+def add(message: str, trailers: Iterable[tuple[str, str]]) -> str:
+    """Return a message of ours with trailers at its end; a value's line breaks become spaces."""
+    lines = [f"{key}: {' '.join(value.split())}" for key, value in trailers]
+    text = message.rstrip("\n")
+    if not lines:
+        return text + "\n"
+    gap = "\n" if _block(text) else "\n\n"
+    return text + gap + "\n".join(lines) + "\n"
+
+
+def interpret(git: Git, message: str, trailers: Iterable[tuple[str, str]]) -> str:
+    """Return somebody's message with the trailers it does not have yet, as git would add them."""
+    wanted = [part for key, value in trailers for part in ("--trailer", f"{key}: {' '.join(value.split())}")]
+    ways = ("--if-exists=doNothing", "--no-divider")
+    done = git.run("interpret-trailers", *ways, *wanted, stdin=message.encode("utf-8", "surrogateescape"))
+    return done.out.decode("utf-8", "surrogateescape")
+
+
+def _block(message: str) -> list[str]:
+    """Return the lines of the trailer block; none when the last paragraph is text."""
+    lines = message.rstrip("\n").split("\n")
+    start = next((n for n in range(len(lines) - 1, -1, -1) if not lines[n].strip()), -1) + 1
+    if start == 0:  # the first paragraph is the subject, whatever it looks like
+        return []
+    block = lines[start:]
+    if not any(line.strip() for line in lines[:start]):
+        return []
+    own = other = generated = 0
+    above = False  # is the line above a trailer? A folded line is what that is
+    for line in block:
+        if line.startswith("#"):  # a comment, to git in any message
+            continue
+        if line.startswith(_GENERATED):
+            generated += 1
+        if not line[:1].isspace():
+            above = line.startswith(_GENERATED) or _LINE.match(line) is not None
+            own += above
+        other += not above
+    if own and not other:
+        return block
+    return block if generated and own * 3 >= other else []
