@@ -46,11 +46,15 @@ class Unverified(Refused):
 
 
 class NotARepository(OvnError):
+    """There is no git repository here, or git itself refuses to use it."""
+
     kind = "not-a-repository"
     hint = "run it inside a git repository, or name one with 'git -C DIR ovn ...'"
 
 
 class BareRepository(OvnError):
+    """The repository has no work tree, and the verb needs one."""
+
     kind = "bare-repository"
     hint = "run it in a clone that has a work tree"
 
@@ -62,6 +66,8 @@ class UnsupportedRepository(OvnError):
 
 
 class UnsupportedPlatform(OvnError):
+    """The system or its Python cannot run git ovn."""
+
     kind = "unsupported-platform"
 
 
@@ -72,6 +78,8 @@ class GitFailed(OvnError):
 
 
 class GitTimeout(GitFailed):
+    """A git command did not end in the time it was given."""
+
     kind = "git-timeout"
 
 
@@ -83,6 +91,8 @@ class Locked(OvnError):
 
 
 class NoSpace(OvnError):
+    """A disk, a quota or a limit on files is used up."""
+
     kind = "disk"
     hint = "free some space on this disk and try again; nothing acknowledged was lost"
 
@@ -95,6 +105,8 @@ class DiskFailed(OvnError):
 
 
 class ReadOnlyRepository(OvnError):
+    """Something that had to be written may not be."""
+
     kind = "read-only"
     hint = "make the repository writable; reading verbs work as they are"
 
@@ -118,6 +130,8 @@ class InvalidDocument(OvnError):
 
 
 class InvalidConfig(InvalidDocument):
+    """A key of ``.overnight/config.yaml`` or of git's configuration has a wrong value."""
+
     kind = "invalid-config"
 
 
@@ -143,6 +157,8 @@ class Diverged(OvnError):
 
 
 class OperationInProgress(OvnError):
+    """A merge, rebase or the like, or an operation of ours, is half done."""
+
     kind = "operation-in-progress"
 
 
@@ -166,6 +182,8 @@ class RefClash(OvnError):
 
 
 class CorruptObject(OvnError):
+    """An object of the repository is missing or damaged."""
+
     kind = "corrupt"
     hint = "run 'git fsck' to see what is missing"
 
@@ -174,6 +192,8 @@ class CorruptObject(OvnError):
 
 
 class UsageError(OvnError):
+    """The command line cannot be understood."""
+
     kind = "usage"
     exit_code = 129
 
@@ -189,6 +209,8 @@ class InvalidName(UsageError):
 
 
 class NotInitialised(OvnError):
+    """The repository has no state of git ovn yet."""
+
     kind = "not-initialised"
     exit_code = 10
     hint = "run 'git ovn init' first"
@@ -210,6 +232,8 @@ class StaleLease(LeaseHeld):
 
 
 class StateConflict(OvnError):
+    """The state changed underneath again and again, or cannot be changed like this."""
+
     kind = "state-conflict"
     exit_code = 12
     hint = "run it again; if it persists run 'git ovn fsck'"
@@ -223,22 +247,30 @@ class HandoffRefused(OvnError):
 
 
 class Unhealthy(OvnError):
+    """A check of the environment failed, or the tests are red before any work."""
+
     kind = "unhealthy"
     exit_code = 14
 
 
 class NeedsPerson(OvnError):
+    """Only a person can decide how to go on."""
+
     kind = "needs-person"
     exit_code = 15
 
 
 class FormatTooNew(OvnError):
+    """A document, or the whole state, has a version newer than this program knows."""
+
     kind = "format-too-new"
     exit_code = 16
     hint = "a newer git ovn wrote this; upgrade with 'pip install --upgrade git-ovn'"
 
 
 class NotTrusted(OvnError):
+    """Commands that came with the repository were not allowed on this machine yet."""
+
     kind = "not-trusted"
     exit_code = 17
     hint = "look with 'git ovn trust --show', then allow with 'git ovn trust'"
@@ -252,6 +284,8 @@ class RunLimited(OvnError):
 
 
 class CrashLoop(OvnError):
+    """A run crashed too often in a row and was ended."""
+
     kind = "crash-loop"
     exit_code = 21
 

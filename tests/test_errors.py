@@ -66,6 +66,13 @@ def test_an_error_carries_its_sentence_its_hint_and_its_facts():
     assert errors.LeaseHeld.hint != "wait"
 
 
+@pytest.mark.parametrize("cls", error_classes(), ids=lambda cls: cls.__name__)
+def test_each_class_says_what_happened(cls):
+    """The reference page is made of these."""
+    assert cls.__doc__.strip()
+    assert cls is OvnError or cls.__doc__ != cls.__base__.__doc__
+
+
 def test_the_tree_is_one():
     found = [
         value

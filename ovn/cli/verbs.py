@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 VERBS: dict[str, dict[str, tuple[str, str]]] = {
     # heading: {verb: (module, what it does)}
-    "look around": {
+    "set up a repository": {},
+    "work a shift": {},
+    "keep and go back": {},
+    "look": {
         "help": ("help", "show what git ovn or one verb does"),
     },
+    "work through the night": {},
+    "mend": {},
+    "plumbing": {},
 }
 
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -45,7 +51,7 @@ def overview() -> str:
     """Return what ``git-ovn -h`` prints."""
     width = max(map(len, table()))
     lines = ["usage: git ovn [-C DIR] [--version] [-h] VERB [ARGUMENT]...", ""]
-    for heading, group in VERBS.items():
+    for heading, group in ((heading, group) for heading, group in VERBS.items() if group):
         lines += [heading, *(f"   {verb:{width}}  {what}" for verb, (_, what) in group.items()), ""]
     lines.append("'git ovn VERB -h' shows what a verb takes; results go to stdout, talk to stderr.")
     return "\n".join(lines) + "\n"

@@ -322,6 +322,11 @@ class TestVerbs:
             "each option needs help"
         )
 
+    @pytest.mark.parametrize("name", list(verbs.table()))
+    def test_each_verb_is_in_the_reference(self, name):
+        reference = PACKAGE.parent / "docs" / "reference" / "cli.md"
+        assert f"### git ovn {name}\n" in reference.read_text(), "run ./dev docs"
+
     def test_each_module_with_a_command_is_in_the_table(self):
         modules = {path.stem for path in (PACKAGE / "cli").glob("*.py")}
         with_command = {
