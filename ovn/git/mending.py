@@ -1,0 +1,78 @@
+"""The user's index after a power cut: seen to be damaged, set aside, rebuilt from HEAD.
+
+git syncs its index only when asked to, so a cut may leave it short or full of zeros; then
+every git command fails until somebody removes it. What was staged is in the copy set aside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import struct
+from typing import TYPE_CHECKING
+
+from ovn.git import settings
+from ovn.git.disk import disk_errors
+from ovn.git.index import index_lock, private_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ovn.git.locate import Location
+    from ovn.git.run import Git
+
+_HEADER = struct.Struct(">4sII")
+_SUM = 20
+_VERSIONS = (2, 3, 4)
+
+
+def damage(location: Location) -> str | None:
+    """Return what is wrong with the user's index; None when git can read it, or has none yet.
+
+    Checked as git checks it (gitformat-index): signature, version, and the SHA-1 at its end,
+    which ``index.skipHash`` leaves as zeros.
+    """
+    try:
+        data = (location.git_dir / "index").read_bytes()
+    except FileNotFoundError:
+        return None
+    if len(data) < _HEADER.size + _SUM:
+        return f"it has {len(data)} bytes"
+    signature, version, _ = _HEADER.unpack_from(data)
+    if signature != b"DIRC" or version not in _VERSIONS:
+        return "it does not begin like an index"
+    body, told = data[:-_SUM], data[-_SUM:]
+    if any(told) and hashlib.sha1(body, usedforsecurity=False).digest() != told:
+        return "its checksum is wrong"
+    return None
+
+
+def rebuild_index(git: Git) -> Path:
+    """Put an index made from HEAD in the place of the damaged one; return where that one is now.
+
+    Files are not touched: what differs from HEAD shows as unstaged. Raises Locked when a live
+    git holds the index.
+    """
+    location = git.location
+    with private_folder(location) as folder, index_lock(location, folder) as held:
+        aside = _aside(location)
+        fresh = folder / "index"
+        unborn = git.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", ok=(0, 1)).code != 0
+        git.run("read-tree", "--empty" if unborn else "HEAD", index=fresh)
+        held.install(fresh)
+    if settings.get_bool(location, "core.sparseCheckout"):
+        git.run("sparse-checkout", "reapply")
+    git.run("update-index", "-q", "--refresh", ok=(0, 1))
+    return aside
+
+
+def _aside(location: Location) -> Path:
+    """Copy the damaged index to a free name under ``.git/ovn/aside/``."""
+    folder = location.local / "aside"
+    with disk_errors("cannot set the damaged index aside"):
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = {path.name for path in folder.iterdir()}
+        number = next(n for n in range(1, len(taken) + 2) if f"index-{location.worktree}-{n}" not in taken)
+        where = folder / f"index-{location.worktree}-{number}"
+        shutil.copy2(location.git_dir / "index", where)
+    return where
