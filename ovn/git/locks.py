@@ -65,7 +65,19 @@ def repository_lock(location: Location, timeout: float = 30) -> Iterator[None]:
     May be entered again by the thread that holds it. Raises Locked after ``timeout`` seconds,
     naming the holder's pid, and ReadOnlyRepository.
     """
-    path = location.local / LOCK
+    with _lock(location.local / LOCK, timeout):
+        yield
+
+
+@contextmanager
+def operation_lock(location: Location, timeout: float = 30) -> Iterator[None]:
+    """Hold the lock under which files of this work tree are changed; as ``repository_lock``."""
+    with _lock(location.local / f"operation-{location.worktree}.lock", timeout):
+        yield
+
+
+@contextmanager
+def _lock(path: Path, timeout: float) -> Iterator[None]:
     with _held.again(path) as already:
         if already:
             yield

@@ -1,0 +1,117 @@
+"""Which checkpoints are here, and which one a person means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ovn import names
+from ovn.checkpoints.telling import parse
+from ovn.errors import Ambiguous, InvalidName, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ovn.model.documents import Checkpoint
+    from ovn.state.store import StateStore
+
+
+def found(store: StateStore, session: str | None = None) -> list[Checkpoint]:
+    """Return the checkpoints that are here, oldest first; of one session, or of all.
+
+    Read from the refs, and from tags whose ref is not here (a clone that fetched tags).
+    """
+    below = f"{session}/" if session else ""
+    held = store.objects.refs(names.CHECKPOINT_REFS + below)
+    tagged = store.objects.refs(names.TAG_REFS + below)
+    known: dict[str, Checkpoint] = {}
+    for oid in [*held.values(), *tagged.values()]:
+        commit = store.objects.resolve(oid, peel=True)
+        checkpoint = parse(store.objects.commit(commit)) if commit and commit not in known else None
+        if checkpoint and checkpoint.id not in {other.id for other in known.values()}:
+            known[commit or ""] = checkpoint
+    return sorted(known.values(), key=order)
+
+
+def order(checkpoint: Checkpoint) -> tuple[str, str, int]:
+    """Within a session by number; between sessions by time, for display."""
+    return checkpoint.at, checkpoint.session, number_of(checkpoint)
+
+
+def number_of(checkpoint: Checkpoint) -> int:
+    """Return the n in ``session/000n``."""
+    return int(checkpoint.id.rsplit("/", 1)[1])
+
+
+def newest(store: StateStore, session: str) -> Checkpoint | None:
+    """Return the session's last checkpoint without reading the others."""
+    refs = store.objects.refs(f"{names.CHECKPOINT_REFS}{session}/")
+    if not refs:
+        return None
+    newest = max(refs, key=lambda ref: int(ref.rsplit("/", 1)[1]))
+    return parse(store.objects.commit(refs[newest]))
+
+
+def resolve(text: str, known: Sequence[Checkpoint], *, session: str | None, worktree: str) -> Checkpoint:
+    """Return the checkpoint that ``text`` names: an id, a tag, SESSION/LABEL, a label or ``@{N}``.
+
+    A label means the newest with that label as typed, in ``session``, else in the work tree's
+    latest session that has it. Raises NotFound, Ambiguous (listing them), InvalidName.
+    """
+    if text.startswith("@{") and text.endswith("}"):
+        return _nth(text, [one for one in known if one.worktree == worktree and one.kind != "safety"])
+    exact = [
+        one
+        for one in known
+        if text in (one.id, one.tag, f"refs/tags/{one.tag}", names.checkpoint_ref(one.id))
+    ]
+    if exact:
+        return exact[-1]
+    where, _, label = text.rpartition("/")
+    return _labelled(text, label, where or None, known, session=session, worktree=worktree)
+
+
+def _nth(text: str, known: Sequence[Checkpoint]) -> Checkpoint:
+    digits = text[2:-1]
+    if not digits.isdigit():
+        raise InvalidName(
+            f"not a checkpoint: {text!r}",
+            hint="'@{0}' is the newest of this work tree, '@{1}' the one before",
+        )
+    newest = sorted(known, key=order, reverse=True)
+    if int(digits) >= len(newest):
+        raise NotFound(f"no checkpoint {text!r}: this work tree has {len(newest)}", hint="see 'git ovn list'")
+    return newest[int(digits)]
+
+
+def _labelled(
+    text: str,
+    label: str,
+    where: str | None,
+    known: Sequence[Checkpoint],
+    *,
+    session: str | None,
+    worktree: str,
+) -> Checkpoint:
+    labelled = [one for one in known if one.label is not None and one.label in (label, _slug_or_none(label))]
+    numbered = [one for one in labelled if one.tag and one.tag.endswith(f"/{label}")] or labelled
+    wanted = where or session
+    inside = [one for one in numbered if one.session == wanted]
+    if inside:
+        return max(inside, key=number_of)
+    if where:
+        raise NotFound(f"no checkpoint {text!r}", hint=f"see 'git ovn list --session {where}'")
+    here = [one for one in labelled if one.worktree == worktree] or labelled
+    if not here:
+        raise NotFound(f"no checkpoint {text!r}", hint="see 'git ovn list'")
+    sessions = sorted({one.session for one in here})
+    if len(sessions) > 1:
+        named = ", ".join(f"'{name}/{label}'" for name in sessions)
+        raise Ambiguous(f"several sessions have a checkpoint {text!r}", hint=f"name one of {named}")
+    return max(here, key=number_of)
+
+
+def _slug_or_none(text: str) -> str | None:
+    try:
+        return names.slug(text)
+    except InvalidName:
+        return None

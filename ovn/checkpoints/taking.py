@@ -1,0 +1,192 @@
+"""Take a checkpoint. Order: objects, sync, ref, tag, record (the commit point), fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ovn import host, names
+from ovn.checkpoints import telling
+from ovn.checkpoints.finding import newest
+from ovn.clock import parse_rfc3339, rfc3339
+from ovn.crash import crash_point
+from ovn.errors import RefMoved
+from ovn.git import snapshot as snapshots
+from ovn.git.gc import gc_guard
+from ovn.git.run import Git
+from ovn.model import codec, records
+from ovn.model.documents import Checkpoint
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ovn.git.objects import ObjectStore
+    from ovn.git.snapshot import Snapshot
+    from ovn.state.store import StateStore
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a checkpoint leaves out, and says: a file above one size, all above the other (bytes).
+
+    ``trusted``: filters that the repository's own configuration defines may run.
+    """
+
+    file_bytes: int = 50 * 10**6
+    total_bytes: int = 1000 * 10**6
+    trusted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A new checkpoint; ``unchanged`` names the earlier one with the same tree, if it is the last."""
+
+    checkpoint: Checkpoint
+    unchanged: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to take: in which session, under which name, and why."""
+
+    session: str
+    label: str | None = None
+    kind: str = "named"
+    text: str | None = None
+    by: str = "person"
+
+
+def take(
+    store: StateStore, request: Request, limits: Limits | None = None, *, generation: int | None = None
+) -> Taken:
+    """Take a checkpoint of the work tree and return it, durable and recorded.
+
+    HEAD, index, stash, branches and files are byte for byte as before. Named checkpoints are
+    synced before they are acknowledged; automatic ones may be lost in a power cut.
+    Raises NotTrusted, NoSpace, StaleLease and the errors of the snapshot.
+    """
+    started = store.clock.monotonic()
+    with gc_guard(store.location):
+        taken = keep(store, request, look(store, limits), generation=generation)
+    return replace(taken, seconds=store.clock.monotonic() - started)
+
+
+def look(store: StateStore, limits: Limits | None = None) -> Snapshot:
+    """Write the objects of the work tree as it is now; no ref holds them yet (use gc_guard)."""
+    limits = limits or Limits()
+    git = Git(store.location)
+    return snapshots.take(
+        git,
+        store.objects,
+        max_file_bytes=limits.file_bytes,
+        max_total_bytes=limits.total_bytes,
+        trusted=limits.trusted,
+    )
+
+
+def keep(store: StateStore, request: Request, shot: Snapshot, *, generation: int | None = None) -> Taken:
+    """Make a checkpoint of a snapshot: commit, ref, tag, record."""
+    last = newest(store, request.session)
+    held = _hold(store, request, _unheld(store, request, shot))
+    record = records.make("checkpoint", codec.encode(held), at=held.at, by=request.by)
+    store.record(request.session, record, generation=generation)
+    crash_point("checkpoint.after_record")
+    same = last.id if last and (last.tree, last.head) == (held.tree, held.head) else None
+    return Taken(held, same, 0.0)
+
+
+def _unheld(store: StateStore, request: Request, shot: Snapshot) -> Checkpoint:
+    """Return the checkpoint without its id, its tag and its commit."""
+    now = store.clock.now()
+    heads = [shot.head] if shot.head else []
+    index = _part(store, shot.index_tree, heads, "index", now)
+    meta = _part(store, shot.meta_tree, list(dict.fromkeys([*heads, *shot.keeps])), "unfinished state", now)
+    crash_point("checkpoint.after_objects")
+    return Checkpoint(
+        id="",
+        session=request.session,
+        label=names.check_name(request.label, "label") if request.label else None,
+        kind=request.kind,
+        at=rfc3339(now),
+        commit="",
+        tree=shot.tree,
+        worktree=store.location.worktree,
+        text=request.text,
+        index=index,
+        meta=meta,
+        head=shot.head,
+        branch=shot.branch,
+        operation=shot.operation,
+        changed=shot.changed,
+        omitted=tuple(shot.omitted),
+    )
+
+
+def _part(store: StateStore, tree: str | None, parents: list[str], what: str, when: datetime) -> str | None:
+    return store.objects.write_commit(tree, parents, f"{what} of a checkpoint\n", when=when) if tree else None
+
+
+def _hold(store: StateStore, request: Request, checkpoint: Checkpoint) -> Checkpoint:
+    """Give the snapshot its number, ref and tag; another process may take a number first."""
+    number = _next_number(store, request.session)
+    while True:
+        held = _commit(
+            store, _named(store, replace(checkpoint, id=names.checkpoint_id(request.session, number)))
+        )
+        if request.kind != "automatic":
+            host.sync_filesystem(store.location.common_dir)
+        snapshots.verify(Git(store.location), store.objects, held.commit, held.head)
+        crash_point("checkpoint.before_ref")
+        try:
+            store.objects.update_ref(names.checkpoint_ref(held.id), held.commit, None, telling.subject(held))
+        except RefMoved:
+            number += 1
+            continue
+        crash_point("checkpoint.after_ref")
+        if held.tag:
+            write_tag(store.objects, held)
+        crash_point("checkpoint.after_tag")
+        return held
+
+
+def _named(store: StateStore, checkpoint: Checkpoint) -> Checkpoint:
+    """Give it the tag of its label; a label used before gets a number: ``before_x.2``."""
+    if checkpoint.label is None:
+        return checkpoint
+    taken = store.objects.refs(f"{names.TAG_REFS}{checkpoint.session}/")
+    base = names.tag_ref(checkpoint.session, checkpoint.label)
+    number = next(n for n in range(1, len(taken) + 2) if _numbered(base, n) not in taken)
+    return replace(checkpoint, tag=_numbered(base, number).removeprefix("refs/tags/"))
+
+
+def _numbered(tag: str, number: int) -> str:
+    return tag if number == 1 else f"{tag}.{number}"
+
+
+def _commit(store: StateStore, checkpoint: Checkpoint) -> Checkpoint:
+    parents = [oid for oid in (checkpoint.head, checkpoint.index, checkpoint.meta) if oid]
+    when = parse_rfc3339(checkpoint.at)
+    return replace(
+        checkpoint,
+        commit=store.objects.write_commit(checkpoint.tree, parents, telling.message(checkpoint), when=when),
+    )
+
+
+def write_tag(objects: ObjectStore, checkpoint: Checkpoint) -> None:
+    """Write the annotated tag of a named checkpoint (also a lost one again)."""
+    tag = objects.write_tag(
+        checkpoint.commit,
+        checkpoint.tag or "",
+        telling.message(checkpoint),
+        when=parse_rfc3339(checkpoint.at),
+    )
+    objects.update_ref(f"refs/tags/{checkpoint.tag}", tag, None, telling.subject(checkpoint))
+
+
+def _next_number(store: StateStore, session: str) -> int:
+    """Return the first number never used: thinning deletes refs, ids never change hands."""
+    refs = store.objects.refs(f"{names.CHECKPOINT_REFS}{session}/")
+    held = max((int(ref.rsplit("/", 1)[1]) for ref in refs), default=0)
+    known = store.view().session(session)
+    return max(held, known.checkpoints if known else 0) + 1

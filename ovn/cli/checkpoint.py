@@ -1,0 +1,74 @@
+"""``git ovn checkpoint``: keep the work tree as it is now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ovn.cli.options import json_option
+from ovn.cli.output import Painted, duration, size
+
+if TYPE_CHECKING:
+    from ovn.checkpoints import Taken
+    from ovn.cli.context import Context
+
+
+@click.command()
+@click.argument("label", required=False)
+@click.option("-m", "--message", "text", metavar="TEXT", help="Say more about it.")
+@json_option
+@click.pass_obj
+def command(context: Context, label: str | None, text: str | None) -> None:
+    """Keep files, index and HEAD as they are now, under LABEL if one is given.
+
+    Nothing of yours is touched. Ignored files are not read; what is left out is named.
+    """
+    from ovn import names
+    from ovn.checkpoints import Request, take
+    from ovn.cli.place import limits, session_here
+
+    name = names.slug(label) if label else None
+    said = text if text is not None else (label if label != name else None)
+    where = session_here(context)
+    by = "agent" if context.session else "person"
+    request = Request(
+        session=where.session, label=name, kind="named" if name else "automatic", text=said, by=by
+    )
+    taken = take(context.store, request, limits(context), generation=where.generation)
+    if context.json:
+        context.out.json(document(taken))
+    else:
+        tell(context, taken)
+
+
+def document(taken: Taken) -> dict[str, object]:
+    """Return what ``--json`` prints of a checkpoint that was taken."""
+    from ovn.model import codec
+
+    fields: dict[str, object] = codec.encode(taken.checkpoint)
+    return fields | {"unchanged_since": taken.unchanged, "seconds": round(taken.seconds, 3)}
+
+
+def tell(context: Context, taken: Taken) -> None:
+    """Print the new checkpoint, what it holds and what it does not."""
+    one = taken.checkpoint
+    label = f" {one.label}" if one.label else ""
+    context.out.line(
+        Painted(one.id, "yellow"), label, f"  {_changed(one.changed)}, {duration(taken.seconds)}"
+    )
+    if taken.unchanged:
+        context.out.note(f"nothing changed since {taken.unchanged}: both point to the same tree")
+    if one.operation:
+        context.out.note(f"a {one.operation} is in progress; it is kept too")
+    for omission in one.omitted:
+        big = f", {size(omission.size)}" if omission.size is not None else ""
+        context.out.warning(f"left out: {omission.path} ({omission.why}{big})")
+
+
+def _changed(count: int) -> str:
+    return (
+        f"{count} path{'' if count == 1 else 's'} changed against HEAD"
+        if count
+        else "nothing changed against HEAD"
+    )

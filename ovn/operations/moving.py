@@ -1,0 +1,94 @@
+"""Restore, rollback and undo: files, and where asked index and branch, to a checkpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ovn import checkpoints
+from ovn.errors import Diverged, NotFound
+from ovn.git import worktrees
+from ovn.git.run import Git
+from ovn.operations import ledger
+from ovn.operations.change import Move
+from ovn.operations.transaction import Order, Outcome, carry_out
+
+if TYPE_CHECKING:
+    from ovn.git.snapshot import Snapshot
+    from ovn.model.documents import Checkpoint, Operation
+    from ovn.state.store import StateStore
+
+
+def restore(store: StateStore, order: Order, target: Checkpoint) -> Outcome:
+    """Bring back the files of ``target``, or those below ``order.paths``; HEAD, index and branch stay.
+
+    Raises WouldLose, Locked, NotTrusted; whatever it raises, everything is as before.
+    """
+    return carry_out(
+        store, order, lambda shot: Move(store, shot, target, paths=order.paths, with_index=False)
+    )
+
+
+def rollback(store: StateStore, order: Order, target: Checkpoint) -> Outcome:
+    """Bring back files, index and branch of ``target``.
+
+    The branch moves back only over commits that no remote-tracking branch has; commits that
+    others may have are inverted by new ones. Raises Diverged when another branch is checked
+    out, and what ``restore`` raises.
+    """
+    return carry_out(store, order, lambda shot: _roll_back(store, shot, target))
+
+
+def undo(store: StateStore, order: Order, operation: str | None) -> Outcome:
+    """Take back an operation (default: the last of this work tree); an undo can be undone.
+
+    Raises Diverged when files or branch moved since, unless ``order.force``.
+    """
+    worktree = store.location.worktree
+    undone = ledger.to_undo(ledger.operations(store), operation, worktree)
+    before = _checkpoint_before(store, undone)
+
+    def plan(shot: Snapshot) -> Move:
+        if not order.force:
+            _must_be_where_it_left(undone, shot)
+        return _roll_back(store, shot, before)
+
+    return carry_out(store, _undoing(order, undone), plan)
+
+
+def _checkpoint_before(store: StateStore, operation: Operation) -> Checkpoint:
+    held = operation.before.checkpoint
+    for one in checkpoints.found(store, operation.session):
+        if one.id == held:
+            return one
+    raise NotFound(f"the safety checkpoint {held!r} of operation {operation.id!r} is gone")
+
+
+def _undoing(order: Order, undone: Operation) -> Order:
+    from dataclasses import replace
+
+    return replace(order, undoes=undone.id, target=undone.before.checkpoint)
+
+
+def _must_be_where_it_left(operation: Operation, shot: Snapshot) -> None:
+    after = operation.after
+    if after is None or (after.head, after.branch, after.tree) == (shot.head, shot.branch, shot.tree):
+        return
+    what = "the branch" if (after.head, after.branch) != (shot.head, shot.branch) else "files"
+    raise Diverged(f"{what} moved since operation {operation.id!r} ({operation.verb})")
+
+
+def _roll_back(store: StateStore, shot: Snapshot, target: Checkpoint) -> Move:
+    """Return the move of files, index and branch back to ``target``."""
+    if shot.branch != target.branch:
+        name = (target.branch or "a detached HEAD").removeprefix("refs/heads/")
+        raise Diverged(
+            f"checkpoint {target.id!r} was taken on {name!r}, which is not checked out",
+            hint=f"switch to it first, or bring back files only with 'git ovn restore {target.id}'",
+        )
+    if target.head == shot.head or shot.head is None:
+        return Move(store, shot, target)
+    git = Git(store.location)
+    if target.head is None or not worktrees.published(git, store.objects, target.head, shot.head):
+        return Move(store, shot, target, head=target.head)
+    inverse = worktrees.inverse_of_range(git, store.objects, target.head, shot.head)
+    return Move(store, shot, target, head=inverse)

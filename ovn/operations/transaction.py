@@ -1,0 +1,196 @@
+"""One operation as a transaction: safety checkpoint, intent, change, comparison, end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from ovn import checkpoints, names
+from ovn.clock import rfc3339
+from ovn.crash import crash_point
+from ovn.errors import CorruptObject, OvnError, WouldLose
+from ovn.git.gc import gc_guard
+from ovn.git.locks import operation_lock
+from ovn.model import codec, records
+from ovn.model.documents import Operation, Place
+from ovn.operations import ledger
+from ovn.operations.change import Move
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ovn.git.snapshot import Snapshot
+    from ovn.model.documents import Checkpoint
+    from ovn.state.store import StateStore
+
+
+class Change(Protocol):
+    """What an operation does, known before anything is written, so that it can be shown."""
+
+    head: str | None
+    """The commit that HEAD's branch points to afterwards; None where it stays."""
+
+    def describe(self) -> dict[str, object]:
+        """Return what ``--dry-run`` prints: paths written and deleted, the branch's move."""
+        ...
+
+    def would_lose(self) -> list[tuple[str, str]]:
+        """Return (path, why) for content that would be overwritten and exists nowhere else."""
+        ...
+
+    def set_aside(self, folder: Path) -> None:
+        """Move what would be lost into ``folder``."""
+        ...
+
+    def apply(self) -> None:
+        """Change files, index and branch, in this order. Raises; may leave a part done."""
+        ...
+
+    def differences(self, after: Snapshot) -> list[str]:
+        """Return the paths that are not as they should be in ``after``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who wants which operation, and how far it may go."""
+
+    verb: str
+    session: str
+    by: str = "person"
+    target: str | None = None
+    feature: str | None = None
+    paths: tuple[str, ...] = ()
+    undoes: str | None = None
+    commits: tuple[str, ...] = ()
+    force: bool = False
+    dry_run: bool = False
+    generation: int | None = None
+    limits: checkpoints.Limits = checkpoints.Limits()  # noqa: RUF009 - frozen
+
+    def only(self, paths: tuple[str, ...]) -> Order:
+        """Return the order for these paths only (none: all)."""
+        return replace(self, paths=paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened, or in a dry run would; then ``operation`` and ``safety`` are None."""
+
+    description: dict[str, object]
+    operation: Operation | None = None
+    safety: Checkpoint | None = None
+
+
+def carry_out(store: StateStore, order: Order, plan: Callable[[Snapshot], Change]) -> Outcome:
+    """Carry out what ``plan`` makes of the work tree as it is now.
+
+    Raises WouldLose before anything is written; after an error on the way the work tree, the
+    index and the branch are put back and the error is raised.
+    """
+    with operation_lock(store.location), gc_guard(store.location):
+        recover(store, order.by)
+        shot = checkpoints.look(store, order.limits)
+        change = plan(shot)
+        lost = change.would_lose()
+        if order.dry_run:
+            return Outcome(
+                change.describe() | {"would_lose": [{"path": path, "why": why} for path, why in lost]}
+            )
+        if lost and not order.force:
+            raise _refusal(order.verb, lost)
+        return _transact(store, order, shot, change)
+
+
+def _transact(store: StateStore, order: Order, shot: Snapshot, change: Change) -> Outcome:
+    request = checkpoints.Request(order.session, kind="safety", text=f"before {order.verb}", by=order.by)
+    safety = checkpoints.keep(store, request, shot, generation=order.generation).checkpoint
+    operation = _intent(store, order, shot, change, safety)
+    lost = change.would_lose()
+    if lost:
+        operation = replace(operation, aside=f"{names.LOCAL_FOLDER}/aside/{operation.id}")
+    _record(store, operation, order.by)
+    crash_point("operation.after_intent")
+    try:
+        if lost:
+            change.set_aside(store.location.local / "aside" / operation.id)
+        change.apply()
+        crash_point("operation.after_branch")
+        after = checkpoints.look(store, order.limits)
+        wrong = change.differences(after)
+        if wrong:
+            raise CorruptObject(f"{order.verb} left {len(wrong)} paths wrong, first {wrong[0]!r}")
+    except (OvnError, OSError):
+        _reverse(store, operation, order.by)
+        raise
+    done = replace(operation, state="done", after=place(after), commits=order.commits)
+    _record(store, done, order.by)
+    if order.undoes:
+        _mark_undone(store, order.undoes, done.id, order.by)
+    return Outcome(change.describe(), done, safety)
+
+
+def recover(store: StateStore, by: str = "person") -> list[Operation]:
+    """Reverse each operation of this work tree that died half way; return what became of them.
+
+    A fresh safety checkpoint comes first, so work done since then is kept too. Where the
+    branch was moved by somebody else meanwhile nothing is touched: the operation is
+    ``abandoned``, and its safety checkpoint still holds how everything was before.
+    """
+    with operation_lock(store.location), gc_guard(store.location):
+        return [_reverse(store, one, by) for one in ledger.unfinished(store, store.location.worktree)]
+
+
+def _reverse(store: StateStore, operation: Operation, by: str) -> Operation:
+    held = operation.before.checkpoint
+    before = next((one for one in checkpoints.found(store, operation.session) if one.id == held), None)
+    shot = checkpoints.look(store)
+    expected = {operation.before.head, operation.after.head if operation.after else None}
+    if before is None or shot.head not in expected or shot.branch != operation.before.branch:
+        return _record(store, replace(operation, state="abandoned"), by)
+    request = checkpoints.Request(
+        operation.session, kind="safety", text=f"before reversing {operation.id}", by=by
+    )
+    checkpoints.keep(store, request, shot)
+    move = Move(store, shot, before, head=operation.before.head)
+    if move.would_lose():
+        move.set_aside(store.location.local / "aside" / operation.id)
+    move.apply()
+    return _record(store, replace(operation, state="reversed", after=None), by)
+
+
+def _intent(store: StateStore, order: Order, shot: Snapshot, change: Change, safety: Checkpoint) -> Operation:
+    now = store.clock.now()
+    return Operation(
+        version=1,
+        id=names.new_id(now),
+        verb=order.verb,
+        state="open",
+        at=rfc3339(now),
+        session=order.session,
+        worktree=store.location.worktree,
+        before=replace(place(shot), checkpoint=safety.id),
+        after=Place(head=change.head or shot.head, branch=shot.branch),
+        target=order.target,
+        feature=order.feature,
+        paths=order.paths,
+        undoes=order.undoes,
+    )
+
+
+def place(shot: Snapshot) -> Place:
+    """Return where a work tree stood when it was looked at."""
+    return Place(head=shot.head, branch=shot.branch, tree=shot.tree)
+
+
+def _mark_undone(store: StateStore, undone: str, by_operation: str, by: str) -> None:
+    one = store.view().operation(undone)
+    if one is not None:
+        _record(store, replace(one, undone_by=by_operation), by)
+
+
+def _record(store: StateStore, operation: Operation, by: str) -> Operation:
+    at = rfc3339(store.clock.now())
+    store.record(operation.session, records.make("operation", codec.encode(operation), at=at, by=by))
+    return operation
