@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields, replace
 
 from ovn.recovery_table import TABLE, Row
 
+__all__ = ["TABLE", "TOLD", "VERDICTS", "Facts", "Row", "Verdict", "course", "diagnose", "row_for"]
+
 VERDICTS = (
     "continue",
     "fold-then-continue",
@@ -125,27 +127,3 @@ def _word(value: object) -> str:
     if isinstance(value, tuple):
         return " ".join(str(item) for item in value)
     return str(value)
-
-
-def rows() -> list[dict[str, str]]:
-    """Return the table as text, for the reference page: number, facts, verdict, who, why, command."""
-    return [
-        {
-            "number": str(number),
-            "row": row.name,
-            "facts": ", ".join(_condition(*pair) for pair in row.when.items()) or "anything else",
-            "verdict": row.verdict,
-            "by": row.by,
-            "reason": row.reason,
-            "command": row.command,
-        }
-        for number, row in enumerate(TABLE, 1)
-    ]
-
-
-def _condition(name: str, wanted: object) -> str:
-    if isinstance(wanted, bool):
-        return name if wanted else f"not {name}"
-    if isinstance(wanted, tuple):
-        return f"{name} is {' or '.join(str(value) for value in wanted)}"
-    return f"{name} is {wanted if wanted != '' else 'none'}"

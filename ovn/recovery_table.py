@@ -157,15 +157,18 @@ TABLE: tuple[Row, ...] = (
     Row(
         "half-done-foreign",
         {"operation": True, "foreign_commits": True},
-        "ask-a-person",
-        "'{operation_name}' was half done, and commits that are not the session's were made since",
+        "continue",
+        "'{operation_name}' was half done, and others committed since: it is left as it is, "
+        "its safety checkpoint has what was before",
         "git ovn operations",
+        by="resume",
+        then={"operation": False},
     ),
     Row(
         "half-done",
         {"operation": True},
         "restore-checkpoint",
-        "'{operation_name}' was half done; it is finished, or put back to its safety checkpoint",
+        "'{operation_name}' was half done; its safety checkpoint is put back",
         "git ovn resume",
         by="resume",
         then={"operation": False},

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovn.model.documents import FEATURE_STATUSES, SESSION_KINDS, SESSION_STATES
-from ovn.recovery import ATTEMPTS, LEASES, TOLD, VERDICTS, Facts, course, diagnose, row_for, rows
+from ovn.recovery import ATTEMPTS, LEASES, TOLD, VERDICTS, Facts, course, diagnose, row_for
 from ovn.recovery_table import ENDED, TABLE
 
 FACTS = st.builds(
@@ -175,21 +175,6 @@ def test_records_are_folded_before_anything_is_decided_on_them(facts):
 
 
 # -- as text ---------------------------------------------------------------------------
-
-
-def test_the_table_renders_as_text_for_the_reference_page():
-    table = rows()
-    assert len(table) == len(TABLE)
-    assert table[2] == {
-        "number": "3",
-        "row": "held",
-        "facts": "lease is alive",
-        "verdict": "wait-until",
-        "by": "person",
-        "reason": "a live process holds the lease: {holder}",
-        "command": "git ovn stop",
-    }
-    assert table[-1]["facts"] == "anything else"
 
 
 def test_what_a_repository_wrote_is_not_read_as_a_template():
