@@ -1,0 +1,68 @@
+"""Programs that the repository's own configuration defines: they run only after trust.
+
+Clean and smudge filters, and merge drivers, from the user's own configuration (git-lfs)
+always run. Those of ``.git/config`` may have been written by a sandboxed agent for the
+unsandboxed supervisor to run; a path that needs one is refused, never stored raw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ovn.errors import NotTrusted
+from ovn.git.paths import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ovn.git.run import Git
+
+_OWN = (b"local", b"worktree")
+_PROGRAMS = {"filter": ("clean", "smudge", "process"), "merge": ("driver",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A git in which untrusted programs are silent, and their names."""
+
+    git: Git
+    names: frozenset[str]
+    attribute: str
+
+    def check(self, paths: Iterable[bytes]) -> None:
+        """Raise NotTrusted when a path needs an untrusted program."""
+        wanted = list(paths)
+        if not self.names or not wanted:
+            return
+        listing = b"".join(path + b"\0" for path in wanted)
+        words = self.git.run("check-attr", "-z", "--stdin", self.attribute, stdin=listing).paths()
+        for path, value in zip(words[::3], words[2::3], strict=True):
+            name = value.decode("utf-8", "surrogateescape")
+            if name in self.names:
+                raise NotTrusted(
+                    f"'{quote(path)}' needs the {self.attribute} '{name}', "
+                    "which the repository's own configuration defines",
+                    path=quote(path),
+                )
+
+
+def guard(git: Git, *, trusted: bool, attribute: str = "filter") -> Guard:
+    """Return what to run git with, ``attribute`` being ``filter`` or ``merge``."""
+    names = frozenset() if trusted else untrusted(git, attribute)
+    return Guard(git.silencing(sorted(names)) if names and attribute == "filter" else git, names, attribute)
+
+
+def untrusted(git: Git, section: str) -> frozenset[str]:
+    """Return the drivers whose programs only the repository's own configuration names.
+
+    One that the user's own configuration names with the same program is the user's.
+    """
+    words = git.run("config", "--show-scope", "-z", "--get-regexp", rf"^{section}\.", ok=(0, 1)).paths()
+    own: set[tuple[str, str]] = set()
+    theirs: set[tuple[str, str]] = set()
+    for scope, setting in zip(words[::2], words[1::2], strict=True):
+        key, _, value = setting.decode("utf-8", "surrogateescape").partition("\n")
+        if key.rpartition(".")[2] in _PROGRAMS[section]:
+            (theirs if scope in _OWN else own).add((key, value))
+    return frozenset(key.partition(".")[2].rpartition(".")[0] for key, value in theirs - own if value)

@@ -1,0 +1,209 @@
+"""Private indexes, and the user's own under its lock.
+
+Snapshots never write the user's index: they read it, and let git work on a private one in a
+folder of this process under ``.git/ovn/index/``. What a killed process left there is swept
+by the next one, together with the ``index.lock`` it may have held: that lock is a second link
+to a file in its folder, so there is no moment in which nobody can tell whose it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import secrets
+import shutil
+import struct
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ovn import host
+from ovn.errors import Locked
+from ovn.git.disk import disk_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ovn.git.encoding import Entry
+    from ovn.git.locate import Location
+
+FOLDER = "index"
+PATIENCE = 10.0
+"""Seconds that another git's ``index.lock`` is waited for."""
+
+ABANDONED = 600
+"""Seconds after which a lock that no live process has open, with no git at work here, is broken."""
+
+Row = tuple[bytes, int, "Entry"]
+"""Path, stage, entry."""
+
+
+@contextmanager
+def private_folder(location: Location) -> Iterator[Path]:
+    """Give a folder of this process alone, removed at the end; sweep what the dead left."""
+    with disk_errors("cannot make a private index"):
+        sweep(location)
+        folder = location.local / FOLDER / f"{os.getpid()}.{_start(os.getpid())}.{secrets.token_hex(4)}"
+        folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # the next sweep takes what would not go
+
+
+def sweep(location: Location) -> list[str]:
+    """Remove private folders of dead processes and the index locks they held; returns the names."""
+    removed = []
+    with suppress(FileNotFoundError):
+        for folder in os.scandir(location.local / FOLDER):
+            pid, _, rest = folder.name.partition(".")
+            if pid.isdigit() and rest.rpartition(".")[0] != _start(int(pid)):
+                _release_dead(Path(folder.path))
+                shutil.rmtree(folder.path, ignore_errors=True)
+                removed.append(folder.name)
+    return removed
+
+
+def _start(pid: int) -> str:
+    """Return what tells a process from a later one of the same pid, in a file's name; empty if gone."""
+    return (host.process_start(pid) or "").replace(" ", "-")
+
+
+def _release_dead(folder: Path) -> None:
+    """Remove the ``index.lock`` whose other link lies in this folder: its process was killed."""
+    for mark in folder.glob("lock-*"):
+        with suppress(FileNotFoundError):
+            lock = mark.readlink()
+            if lock.samefile(folder / "lock"):
+                lock.unlink()
+
+
+def signature(location: Location) -> tuple[int, int, int] | None:
+    """Return what changes whenever git writes the user's index; None when there is none."""
+    try:
+        found = (location.git_dir / "index").stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def copy(location: Location, to: Path) -> bool:
+    """Copy the user's index, its time of change too; return False when there is none.
+
+    With a newer time git would take a file that was changed within the same tick, to the same
+    size, for unchanged. Contents and time come from one descriptor: git replaces the file.
+    """
+    try:
+        source = os.open(location.git_dir / "index", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        with disk_errors("cannot copy the index"), to.open("wb") as target:
+            found = os.fstat(source)
+            while chunk := os.read(source, 1 << 20):
+                target.write(chunk)
+        os.utime(to, ns=(found.st_atime_ns, found.st_mtime_ns))
+    finally:
+        os.close(source)
+    return True
+
+
+def encode(rows: Iterable[Row]) -> bytes:
+    """Return an index file (version 2) of these rows, with no file's times in it. Pure.
+
+    As in git's gitformat-index: git takes each such entry for changed, so that
+    ``update-index`` reads the file itself.
+    """
+    ordered = sorted(rows, key=lambda row: row[:2])
+    parts = [struct.pack(">4sII", b"DIRC", 2, len(ordered))]
+    for path, stage, entry in ordered:
+        length = min(len(path), 0xFFF)
+        fixed = struct.pack(">24xI12x20sH", entry.mode, bytes.fromhex(entry.oid), stage << 12 | length)
+        parts.append(fixed + path + b"\0" * (8 - (len(fixed) + len(path)) % 8))
+    body = b"".join(parts)
+    return body + hashlib.sha1(body, usedforsecurity=False).digest()
+
+
+class IndexLock:
+    """The user's ``index.lock``, held. ``install`` makes a file the new index; else nothing happens."""
+
+    def __init__(self, location: Location, mine: Path) -> None:
+        self._index = location.git_dir / "index"
+        self._lock = location.git_dir / "index.lock"
+        self._mine = mine
+
+    def install(self, new: Path) -> None:
+        """Make the contents and time of ``new`` the user's index, synced, in one step."""
+        with disk_errors("cannot write the index"):
+            found = new.stat()
+            with self._mine.open("wb") as target:
+                target.write(new.read_bytes())
+                target.flush()
+                os.fsync(target.fileno())
+            with suppress(FileNotFoundError):
+                self._mine.chmod(self._index.stat().st_mode & 0o7777)
+            os.utime(self._mine, ns=(found.st_atime_ns, found.st_mtime_ns))
+            self._lock.rename(self._index)
+            host.sync_path(self._index.parent)
+
+    def release(self) -> None:
+        """Let go, if ``install`` has not done so."""
+        with suppress(FileNotFoundError):
+            if self._lock.samefile(self._mine):
+                self._lock.unlink()
+
+
+@contextmanager
+def index_lock(location: Location, folder: Path, *, patience: float = PATIENCE) -> Iterator[IndexLock]:
+    """Hold the user's index as any git would; ``folder`` is the private one of this process.
+
+    Waits with back-off for another git. Raises Locked, naming age and pid, when that does not
+    end; a lock is broken only when it is older than 10 minutes, no live process has it open and
+    no git works in this repository (one that waits for an editor has it closed).
+    """
+    mine, lock = folder / "lock", location.git_dir / "index.lock"
+    with disk_errors("cannot lock the index"):
+        mine.touch(exist_ok=False)
+        (folder / f"lock-{location.worktree}").symlink_to(lock)
+        deadline, pause = time.monotonic() + patience, 0.005
+        while not _link(mine, lock):
+            if time.monotonic() > deadline:
+                _judge(location, lock, patience)
+            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311  jitter, not a secret
+            pause = min(2 * pause, 0.25)
+    held = IndexLock(location, mine)
+    try:
+        yield held
+    finally:
+        held.release()
+
+
+def _link(mine: Path, lock: Path) -> bool:
+    try:
+        os.link(mine, lock)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _judge(location: Location, lock: Path, patience: float) -> None:
+    """Break an abandoned lock, or raise Locked with what is known of its holder."""
+    try:
+        age = time.time() - lock.stat().st_mtime
+    except FileNotFoundError:
+        return
+    holders = host.processes_with_open(lock)
+    at_work = holders or host.gits_at_work(location.top or location.git_dir, location.git_dir)
+    if age > ABANDONED and at_work == []:
+        lock.unlink(missing_ok=True)
+        return
+    who = f"pid {holders[0]}" if holders else "a process that does not have it open"
+    raise Locked(
+        f"'{lock}' is held by {who} for {age:.0f} s; waited {patience:g} s",
+        hint=None if at_work else f"if no git is running here, remove '{lock}'",
+        path=str(lock),
+        age=round(age, 1),
+        pid=holders[0] if holders else None,
+    )

@@ -1,0 +1,212 @@
+"""The whole state of a work tree as objects: files, index, unfinished operations. No commit, no ref.
+
+One ``git status`` says what differs; git itself reads the changed files (filters, line ends,
+encodings) into a private index that holds nothing but them; the trees are made from HEAD's by
+editing. So HEAD, index, stash, branches and files stay byte for byte as they are, and the
+price is that of a status plus what changed. What is not in the snapshot is said in ``omitted``.
+
+libgit2 is no way to do this: it stores filtered files raw, drops the files outside of a
+sparse checkout, refuses split indexes and fails while a file grows.
+"""
+
+from __future__ import annotations
+
+import secrets
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ovn.errors import CorruptObject, GitFailed
+from ovn.git import filters, inprogress, meta, reading, selection, status, treeedit
+from ovn.git import index as indexes
+from ovn.git.disk import disk_errors
+from ovn.git.encoding import decode_tree
+from ovn.git.files import Disk
+from ovn.git.pack import encode
+from ovn.git.paths import quote
+from ovn.git.reading import Unsettled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ovn.git.encoding import Entry
+    from ovn.git.locate import Location
+    from ovn.git.objects import ObjectStore
+    from ovn.git.run import Git
+    from ovn.git.trees import Reader
+    from ovn.model.documents import Omission
+
+TRIES = 6
+"""Times that a snapshot is begun while files move, before the unsteady ones are copied aside."""
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a work tree was. Object ids; the layer above makes commits and refs of them.
+
+    ``index_tree``: what is staged, without unmerged paths; None where the index equals HEAD.
+    ``meta_tree``: what a tree of files cannot say (``ovn.git.meta``); None where there is
+    nothing of that kind. ``keeps`` are commits it names, to be parents of its commit so that gc
+    leaves them. ``head`` is None on an unborn branch, ``branch`` (a full ref) when detached.
+    ``paths`` are those that differ from HEAD, as text.
+    """
+
+    tree: str
+    index_tree: str | None
+    meta_tree: str | None
+    keeps: tuple[str, ...]
+    head: str | None
+    branch: str | None
+    operation: str | None
+    omitted: tuple[Omission, ...]
+    paths: tuple[str, ...]
+
+    @property
+    def changed(self) -> int:
+        """How many paths differ from HEAD."""
+        return len(self.paths)
+
+
+def take(
+    git: Git, objects: ObjectStore, *, max_file_bytes: int, max_total_bytes: int, trusted: bool = True
+) -> Snapshot:
+    """Return a snapshot of the work tree, its objects written but not synced.
+
+    Sizes above the caps are left out and recorded. ``trusted=False`` runs no filter that the
+    repository's own configuration defines and raises NotTrusted for a changed path that needs
+    one. Hold ``gc_guard`` until a ref names the result, and ``syncfs`` before.
+    Raises GitFailed, NoSpace, ReadOnlyRepository, CorruptObject.
+    """
+    guard = filters.guard(git, trusted=trusted)
+    limits = selection.Limits(max_file_bytes, max_total_bytes)
+    with indexes.private_folder(git.location) as folder, Disk(git.location.tree()) as disk:
+        camera = _Camera(guard, objects, disk, limits, folder, trusted=trusted)
+        unsteady: set[bytes] = set()
+        number, last = 0, ""
+        while True:
+            try:
+                return camera.shoot(number, frozenset(unsteady))
+            except Unsettled as unsettled:
+                if number > TRIES:
+                    raise
+                unsteady |= unsettled.suspects
+                # the same words twice: trying again will not help, copying the file may
+                number = max(number + 1, TRIES) if str(unsettled) == last else number + 1
+                last = str(unsettled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Camera:
+    """One work tree, and what is true of it for every try."""
+
+    guard: filters.Guard
+    objects: ObjectStore
+    disk: Disk
+    limits: selection.Limits
+    folder: Path
+    trusted: bool
+
+    def shoot(self, number: int, unsteady: frozenset[bytes]) -> Snapshot:
+        """Return the snapshot of now; raises Unsettled when files moved meanwhile.
+
+        After ``TRIES`` tries the unsteady files, and in the very last try all, are copied
+        before they are hashed.
+        """
+        copied = frozenset() if number < TRIES else unsteady if number == TRIES else None
+        git, objects = self.guard.git, self.objects
+        index_was = indexes.signature(git.location)
+        found, flags = self._look()
+        listed = status.rows(git) if flags or found.unmerged else []
+        chosen = self._select(found, [row for row in listed if row.tag not in "HM"])
+        self.guard.check(chosen.store)
+        edits = self._read(copied, found, listed, chosen)
+        head_tree = objects.commit(found.head).tree if found.head else None
+        index_tree, new = treeedit.edit(objects.entries, head_tree, found.staged)
+        tree, more = treeedit.edit(_overlay(objects, new), index_tree, edits)
+        intents = [one.path for one in found.changed if one.intent]
+        extra = meta.build(objects, listed, intents, inprogress.read(git))
+        if number < TRIES and indexes.signature(git.location) != index_was:
+            raise Unsettled("the index was written meanwhile")
+        _write(git, objects, {oid: ("tree", data) for oid, data in (new | more).items()} | extra.objects)
+        return Snapshot(
+            tree=tree,
+            index_tree=index_tree if index_tree != (head_tree or EMPTY_TREE) else None,
+            meta_tree=extra.tree,
+            keeps=extra.keeps,
+            head=found.head,
+            branch=branch(git.location),
+            operation=inprogress.operation(git.location.git_dir),
+            omitted=tuple(chosen.left[path] for path in sorted(chosen.left)),
+            paths=tuple(quote(change.path) for change in objects.changes(head_tree, tree)),
+        )
+
+    def _look(self) -> tuple[status.Status, list[tuple[str, bytes]]]:
+        try:
+            return status.read_with_flags(self.guard.git, into_submodules=self.trusted)
+        except GitFailed as error:
+            if error.facts.get("code", 0) == -signal.SIGBUS:  # a file was cut short under git's mapping
+                raise Unsettled(str(error)) from error
+            raise
+
+    def _select(self, found: status.Status, flagged: list[status.Listed]) -> selection.Selection:
+        unseen: list[bytes] = []
+        if not self.trusted:
+            listing = self.guard.git.run("ls-files", "-s", "-v", "-z").out
+            unseen = [row.path for row in status.parse_rows(listing) if row.entry.kind == "commit"]
+        with disk_errors("cannot look at the work tree"):
+            return selection.select(self.disk, found, flagged, self.limits, unseen)
+
+    def _read(
+        self,
+        copied: frozenset[bytes] | None,
+        found: status.Status,
+        listed: list[status.Listed],
+        chosen: selection.Selection,
+    ) -> dict[bytes, Entry | None]:
+        """Return what becomes of the index's tree: paths gone, and paths with their new content."""
+        room = self.folder / secrets.token_hex(4)
+        room.mkdir()
+        edits: dict[bytes, Entry | None] = dict.fromkeys(chosen.drop)
+        reader = reading.Reader(self.guard.git, room, self.disk, chosen, reading.known(found, listed))
+        edits |= reader.read(copied)
+        for path in chosen.left.keys() & found.unmerged.keys():
+            edits[path] = reading.pick(found.unmerged[path])
+        return edits
+
+
+def _overlay(objects: ObjectStore, new: dict[str, bytes]) -> Reader:
+    """Return a reader that knows the trees that are not written yet."""
+    return lambda oid: decode_tree(new[oid]) if oid in new else objects.entries(oid)
+
+
+def _write(git: Git, objects: ObjectStore, new: dict[str, tuple[str, bytes]]) -> None:
+    """Store objects loose, by one git: unsynced, since the caller syncs all at once."""
+    wanted = [row for oid, row in new.items() if not objects.exists(oid)]
+    if wanted:
+        git.run("unpack-objects", "-q", stdin=encode(wanted).pack)
+
+
+def branch(location: Location) -> str | None:
+    """Return the full name of the branch that HEAD is on, unborn too; None when detached."""
+    with disk_errors("cannot read HEAD"):
+        head = (location.git_dir / "HEAD").read_bytes().rstrip(b"\n")
+    return head[5:].decode("utf-8", "surrogateescape") if head.startswith(b"ref: ") else None
+
+
+def verify(objects: ObjectStore, commit: str, head: str | None) -> None:
+    """Raise CorruptObject unless everything that a snapshot commit has and HEAD has not is there.
+
+    Its trees are read back, its blobs looked for; so are those of its parents other than HEAD
+    (index and meta). ``git prune`` by hand takes no lock: this is what notices it.
+    """
+    info = objects.commit(commit)
+    base = objects.commit(head).tree if head else None
+    lost = "the snapshot '{}' has lost '{}'"
+    for tree in [info.tree, *(objects.commit(parent).tree for parent in info.parents if parent != head)]:
+        for change in objects.changes(base, tree):
+            if change.new is not None and change.new.kind == "blob" and not objects.exists(change.new.oid):
+                raise CorruptObject(
+                    lost.format(commit, quote(change.path)), hint="take the checkpoint again"
+                )
