@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,9 @@ class Kind:
     version: int
 
 
+_MOST_PROBLEMS = 50
+"""A hostile document has a rule broken in each of its hundred thousand lines."""
+
 KINDS: dict[str, Kind] = {
     "project": Kind("project", documents.Project, 0),
     "feature": Kind("feature", documents.Feature, 2),
@@ -69,18 +73,29 @@ UPGRADERS: dict[tuple[str, int], Callable[[dict[str, Json]], dict[str, Json]]] =
 """(kind, version found) -> a pure function to the next version. State is upgraded as it is read."""
 
 
+_FOLDERS = {
+    "features": "feature",
+    "operations": "operation",
+    "questions": "question",
+    "baseline": "baseline",
+    "runs": "run",
+}
+_IN_SESSION = {"session.json": "session", "handoff.json": "handoff"}
+
+
 def kind_of(path: str) -> str | None:
-    """Return the kind of the document at that path of the state branch; None for segments."""
-    parts = path.split("/")
-    named = {"ovn.json": "project", "session.json": "session", "handoff.json": "handoff"}
-    folders = {
-        "features": "feature",
-        "operations": "operation",
-        "questions": "question",
-        "baseline": "baseline",
-        "runs": "run",
-    }
-    return named.get(parts[-1]) or folders.get(parts[0])
+    """Return the kind of the document at that path of the state branch; None for what is none.
+
+    The folder decides, not the file's name: a feature may be called ``session``.
+    """
+    folder, *rest = path.split("/")
+    if path == "ovn.json":
+        return "project"
+    if folder in _FOLDERS and len(rest) == 1 and path.endswith(".json"):
+        return _FOLDERS[folder]
+    if (folder, len(rest)) in {("sessions", 2), ("ended", 3)}:
+        return _IN_SESSION.get(rest[-1])
+    return None
 
 
 def load(kind: str, data: bytes, what: str) -> Any:
@@ -112,7 +127,9 @@ def upgrade(kind: str, value: Json, what: str) -> Json:
         return value
     found = value.get("version")
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise InvalidDocument(f"{what}: version: a whole number from 1 to {newest} is needed, found {found!r}")
+        raise InvalidDocument(
+            f"{what}: version: a whole number from 1 to {newest} is needed, found {found!r}"
+        )
     if found > newest:
         raise FormatTooNew(f"{what} has version {found}, this git ovn reads up to {newest}")
     while found < newest:
@@ -145,16 +162,15 @@ def refusal(what: str, found: list[Problem]) -> InvalidDocument:
 
 
 def problems(schema: str, value: Json) -> Iterator[Problem]:
-    """Yield each broken rule of ``schemas/<schema>.schema.json``, most telling first."""
+    """Yield the broken rules of ``schemas/<schema>.schema.json``, at most 50, by their path."""
     from jsonschema.exceptions import best_match
 
-    validator = _validator(schema)
     try:
-        errors = sorted(validator.iter_errors(value), key=lambda error: [str(part) for part in error.absolute_path])
+        errors = list(itertools.islice(_validator(schema).iter_errors(value), _MOST_PROBLEMS))
     except RecursionError:
         yield Problem("", "depth", "nested too deeply")
         return
-    for error in errors:
+    for error in sorted(errors, key=lambda error: [_sortable(part) for part in error.absolute_path]):
         deepest = best_match([error]) or error
         yield Problem(_path(deepest.absolute_path), str(deepest.validator), _fix(deepest))
 
@@ -168,9 +184,28 @@ def schema(name: str) -> Mapping[str, Json]:
 
 @cache
 def _validator(name: str) -> Any:
-    from jsonschema import Draft202012Validator
+    """jsonschema, but 1.0 is no whole number, and a list that is too long is not looked through."""
+    from jsonschema import Draft202012Validator, ValidationError, validators
 
-    return Draft202012Validator(schema(name))
+    types = Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    each = Draft202012Validator.VALIDATORS["items"]
+
+    def items(validator: Any, rule: Json, value: Json, schema: Mapping[str, Json]) -> Iterator[Any]:
+        if not isinstance(value, list) or len(value) <= schema.get("maxItems", len(value)):
+            yield from each(validator, rule, value, schema)
+
+    def const(_: Any, wanted: Json, value: Json, __: Mapping[str, Json]) -> Iterator[Any]:
+        if type(value) is not type(wanted) or value != wanted:
+            yield ValidationError(f"{wanted!r} was expected")
+
+    rules = {"items": items, "const": const}
+    return validators.extend(Draft202012Validator, rules, type_checker=types)(schema(name))
+
+
+def _sortable(part: str | int) -> tuple[int, str]:
+    return (part, "") if isinstance(part, int) else (-1, part)
 
 
 def _path(parts: Any) -> str:
@@ -201,13 +236,15 @@ def _fix(error: Any) -> str:
 
 
 def _missing(error: Any) -> str:
-    """jsonschema reports each missing field alone, and names it only in its sentence."""
+    """Return the missing field's name, which jsonschema gives only in its sentence."""
     return str(error.message).removesuffix(" is a required property")
 
 
 def _unknown(error: Any) -> str:
     known = error.schema.get("properties", {})
-    return ", ".join(repr(name) for name in error.instance if name not in known)
+    unknown = [name for name in error.instance if name not in known]
+    more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+    return ", ".join(_short(name) for name in unknown[:3]) + more
 
 
 def _names(error: Any) -> str:
@@ -221,5 +258,5 @@ def _type(wanted: str | list[str]) -> str:
 
 
 def _short(value: Json) -> str:
-    text = repr(value)
+    text = repr(value[:61] if isinstance(value, (str, list)) else value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -56,8 +56,10 @@ REWRITES = (
     (r'( = set\(.*\) - \w+\.keys\(\)\n +if (\w+):\n.* must contain )"', r'\1" + str(sorted(\2))'),
     (r", custom_formats(=\{\})?", ""),
     (r"\bvalidate____defs_", "_"),
+    (r" and not \(isinstance\(\w+, float\) and \w+\.is_integer\(\)\)", ""),
 )
-"""(pattern, replacement) on fastjsonschema's text: our exception, deterministic messages."""
+"""(pattern, replacement) on fastjsonschema's text: our exception, deterministic messages, and
+1.0 is no whole number, for one value has one encoding."""
 
 
 def definitions() -> tuple[dict[str, dict], dict[str, str], dict[str, str]]:
@@ -73,7 +75,8 @@ def definitions() -> tuple[dict[str, dict], dict[str, str], dict[str, str]]:
         schema = dialect(json.loads(path.read_text(encoding="utf-8")))
         name = path.name.removesuffix(".schema.json")
         for key, part in schema.pop("$defs", {}).items():
-            key = key if defs.get(key, part) == part else sys.exit(f"{path.name}: another definition of {key!r}")
+            if defs.get(key, part) != part:
+                sys.exit(f"{path.name}: another definition of {key!r}")
             defs[key] = part
         body = {key: value for key, value in schema.items() if key not in {"allOf", "title", "description"}}
         target = "envelope" if name == "record" else "document_" + name
@@ -102,13 +105,19 @@ def dialect(schema: Any) -> Any:
 def generate() -> str:
     """Return the whole module."""
     defs, documents, records = definitions()
-    root = {"$schema": DRAFT, "$defs": defs, "properties": {name: {"$ref": f"#/$defs/{name}"} for name in defs}}
+    root = {
+        "$schema": DRAFT,
+        "$defs": defs,
+        "properties": {name: {"$ref": f"#/$defs/{name}"} for name in defs},
+    }
     text = fastjsonschema.compile_to_code(root, use_default=False, detailed_exceptions=False)
     body = text[text.index("def validate____defs_") :].rstrip() + "\n"
     for pattern, replacement in REWRITES:
         body = re.sub(pattern, replacement, body)
     patterns: dict[str, str] = {}
-    body = re.sub(r"REGEX_PATTERNS\[(.+?)\]\.search", lambda found: f"{named(found.group(1), patterns)}.search", body)
+    body = re.sub(
+        r"REGEX_PATTERNS\[(.+?)\]\.search", lambda found: f"{named(found.group(1), patterns)}.search", body
+    )
     compiled = "".join(f"{name} = re.compile({pattern})\n" for pattern, name in patterns.items())
     tables = table("VALIDATORS", documents) + table("RECORDS", records)
     return f"{HEAD}{compiled}\n\n{body}{tables}{TAIL}"
@@ -121,7 +130,9 @@ def named(pattern: str, patterns: dict[str, str]) -> str:
 
 def table(name: str, rows: dict[str, str]) -> str:
     """Return a dict literal from keys to functions."""
-    lines = "".join(f"    {key!r}: _{re.sub(r'[^a-z0-9_]', '_', target)},\n" for key, target in sorted(rows.items()))
+    lines = "".join(
+        f"    {key!r}: _{re.sub(r'[^a-z0-9_]', '_', target)},\n" for key, target in sorted(rows.items())
+    )
     return f"\n\n{name} = {{\n{lines}}}\n"
 
 

@@ -8,6 +8,8 @@ or Infinity, no lone surrogates; the standard library's reader takes all of thes
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import Any
 
 from ovn.errors import InvalidDocument
@@ -19,6 +21,7 @@ MAX_DEPTH = 64
 """No document is deeper; jsonschema's recursion gives up at about 900."""
 
 _MAX_DIGITS = 400
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 Json = Any
 """A JSON value: None, bool, int, float, str, list, dict with str keys."""
@@ -53,15 +56,23 @@ def load(data: bytes, what: str = "document", *, limit: int = MAX_BYTES) -> Json
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidDocument(f"{what}: not UTF-8 at byte {error.start}") from error
+    if text.startswith("\ufeff"):
+        raise InvalidDocument(f"{what}: begins with a byte order mark")
     _check_depth(text, what)
     try:
-        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_small_int)
-        text = json.dumps(value, allow_nan=False)  # 1e999 reads as infinity
+        value = json.loads(
+            text,
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_no_constant,
+            parse_int=_small_int,
+            parse_float=_finite,
+        )
     except json.JSONDecodeError as error:
-        raise InvalidDocument(f"{what}: line {error.lineno}, column {error.colno}: {error.msg.lower()}") from error
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InvalidDocument(f"{what}: {place}: {error.msg.lower()}") from error
     except (ValueError, RecursionError) as error:
         raise InvalidDocument(f"{what}: {error}") from error
-    if "\\ud" in text and _has_surrogate(value):
+    if _ESCAPED_SURROGATE.search(text) and _has_surrogate(value):
         raise InvalidDocument(f"{what}: half of a surrogate pair")
     return value
 
@@ -101,6 +112,13 @@ def _small_int(digits: str) -> int:
     if len(digits) > _MAX_DIGITS:
         raise ValueError(f"a number of {len(digits)} digits")
     return int(digits)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"the number {digits[:20]} is beyond what a float can hold")
+    return number
 
 
 def _has_surrogate(value: Json) -> bool:

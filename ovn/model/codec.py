@@ -1,8 +1,8 @@
 """Frozen dataclass <-> JSON value, by the annotations alone.
 
-Covers what the documents use: scalars, ``X | None``, ``tuple[X, ...]``, ``dict[str, X]``,
-nested dataclasses and ``Json``. The schema has spoken before ``decode`` is asked, so a
-mismatch here is a defect of ours, not of the user's document.
+Covers what the documents use: scalars, ``X | None``, ``str | tuple[str, ...]``,
+``tuple[X, ...]``, ``dict[str, X]``, nested dataclasses and ``Json``. The schema has spoken
+before ``decode`` is asked, so a mismatch here is a defect of ours, not of the document.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
 
-from ovn.model.canonical import Json
+from ovn.model.canonical import Json  # noqa: TC001 - the annotations are read at run time
 
 
 def encode(value: Any) -> Json:
@@ -32,6 +32,8 @@ def decode(cls: Any, value: Json) -> Any:
     kind, inner = _shape(cls)
     if value is None or kind == "scalar":
         return value
+    if kind == "tuple" and isinstance(value, str):  # a command: a text, or a list of them
+        return value
     if kind == "tuple":
         return tuple(decode(inner, item) for item in value)
     if kind == "dict":
@@ -44,8 +46,8 @@ def _shape(cls: Any) -> tuple[str, Any]:
     origin = typing.get_origin(cls)
     args = typing.get_args(cls)
     if origin in (types.UnionType, typing.Union):
-        options = [arg for arg in args if arg is not types.NoneType]
-        return _shape(options[0]) if len(options) == 1 else ("scalar", None)
+        shapes = [_shape(arg) for arg in args]
+        return next((shape for shape in shapes if shape[0] != "scalar"), ("scalar", None))
     if origin is tuple:
         return "tuple", args[0]
     if origin is dict:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ovn.model.canonical import Json
+from ovn.model.canonical import Json  # noqa: TC001 - codec reads the annotations at run time
 
 FORMAT = 1
 """The format of the state branch as a whole (``ovn.json``); readers refuse a newer one."""
@@ -228,8 +228,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a work tree stood: HEAD's commit, its branch, the tree of its files, and the
-    checkpoint that holds it."""
+    """Where a work tree stood: HEAD's commit, its branch, its files' tree, and what holds it."""
 
     head: str | None
     branch: str | None

@@ -65,7 +65,8 @@ def validate(record: Record) -> None:
     try:
         validators.validate_record(record)
     except validators.Invalid as error:
-        raise InvalidDocument(f"record {record.get('type')!r}: {error}") from error
+        kind = record.get("type") if isinstance(record, dict) else None
+        raise InvalidDocument(f"record {kind!r}: {error}") from error
 
 
 def payload(record: Record) -> bytes:

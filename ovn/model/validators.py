@@ -34,7 +34,7 @@ def _document_session(data, name_prefix=None):
         if "version" in data_keys:
             data_keys.remove("version")
             data__version = data["version"]
-            if not isinstance(data__version, (int)) and not (isinstance(data__version, float) and data__version.is_integer()) or isinstance(data__version, bool):
+            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
                 raise Invalid("" + (name_prefix or "data") + ".version must be integer")
             if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
                 raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
@@ -450,7 +450,7 @@ def _attempt(data, name_prefix=None):
         if "number" in data_keys:
             data_keys.remove("number")
             data__number = data["number"]
-            if not isinstance(data__number, (int)) and not (isinstance(data__number, float) and data__number.is_integer()) or isinstance(data__number, bool):
+            if not isinstance(data__number, (int)) or isinstance(data__number, bool):
                 raise Invalid("" + (name_prefix or "data") + ".number must be integer")
             if isinstance(data__number, (int, float)) and not isinstance(data__number, bool):
                 if data__number < 1:
@@ -513,7 +513,7 @@ def _attempt(data, name_prefix=None):
         if "pid" in data_keys:
             data_keys.remove("pid")
             data__pid = data["pid"]
-            if not isinstance(data__pid, (int, NoneType)) and not (isinstance(data__pid, float) and data__pid.is_integer()) or isinstance(data__pid, bool):
+            if not isinstance(data__pid, (int, NoneType)) or isinstance(data__pid, bool):
                 raise Invalid("" + (name_prefix or "data") + ".pid must be integer or null")
             if isinstance(data__pid, (int, float)) and not isinstance(data__pid, bool):
                 if data__pid < 1:
@@ -521,7 +521,7 @@ def _attempt(data, name_prefix=None):
         if "pgid" in data_keys:
             data_keys.remove("pgid")
             data__pgid = data["pgid"]
-            if not isinstance(data__pgid, (int, NoneType)) and not (isinstance(data__pgid, float) and data__pgid.is_integer()) or isinstance(data__pgid, bool):
+            if not isinstance(data__pgid, (int, NoneType)) or isinstance(data__pgid, bool):
                 raise Invalid("" + (name_prefix or "data") + ".pgid must be integer or null")
             if isinstance(data__pgid, (int, float)) and not isinstance(data__pgid, bool):
                 if data__pgid < 1:
@@ -580,7 +580,7 @@ def _attempt(data, name_prefix=None):
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
             data__exitcode = data["exit_code"]
-            if not isinstance(data__exitcode, (int, NoneType)) and not (isinstance(data__exitcode, float) and data__exitcode.is_integer()) or isinstance(data__exitcode, bool):
+            if not isinstance(data__exitcode, (int, NoneType)) or isinstance(data__exitcode, bool):
                 raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer or null")
             if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
                 if data__exitcode < -255:
@@ -637,7 +637,7 @@ def _document_run(data, name_prefix=None):
         if "version" in data_keys:
             data_keys.remove("version")
             data__version = data["version"]
-            if not isinstance(data__version, (int)) and not (isinstance(data__version, float) and data__version.is_integer()) or isinstance(data__version, bool):
+            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
                 raise Invalid("" + (name_prefix or "data") + ".version must be integer")
             if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
                 raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
@@ -770,7 +770,7 @@ def _document_run(data, name_prefix=None):
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
             data__exitcode = data["exit_code"]
-            if not isinstance(data__exitcode, (int, NoneType)) and not (isinstance(data__exitcode, float) and data__exitcode.is_integer()) or isinstance(data__exitcode, bool):
+            if not isinstance(data__exitcode, (int, NoneType)) or isinstance(data__exitcode, bool):
                 raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer or null")
             if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
                 if data__exitcode < -255:
@@ -810,7 +810,7 @@ def _envelope(data, name_prefix=None):
         if "seq" in data_keys:
             data_keys.remove("seq")
             data__seq = data["seq"]
-            if not isinstance(data__seq, (int)) and not (isinstance(data__seq, float) and data__seq.is_integer()) or isinstance(data__seq, bool):
+            if not isinstance(data__seq, (int)) or isinstance(data__seq, bool):
                 raise Invalid("" + (name_prefix or "data") + ".seq must be integer")
             if isinstance(data__seq, (int, float)) and not isinstance(data__seq, bool):
                 if data__seq < 1:
@@ -1251,7 +1251,7 @@ def _data_head(data, name_prefix=None):
         if "pid" in data_keys:
             data_keys.remove("pid")
             data__pid = data["pid"]
-            if not isinstance(data__pid, (int)) and not (isinstance(data__pid, float) and data__pid.is_integer()) or isinstance(data__pid, bool):
+            if not isinstance(data__pid, (int)) or isinstance(data__pid, bool):
                 raise Invalid("" + (name_prefix or "data") + ".pid must be integer")
             if isinstance(data__pid, (int, float)) and not isinstance(data__pid, bool):
                 if data__pid < 1:
@@ -1423,7 +1423,7 @@ def _data_attempt_started(data, name_prefix=None):
         if "number" in data_keys:
             data_keys.remove("number")
             data__number = data["number"]
-            if not isinstance(data__number, (int)) and not (isinstance(data__number, float) and data__number.is_integer()) or isinstance(data__number, bool):
+            if not isinstance(data__number, (int)) or isinstance(data__number, bool):
                 raise Invalid("" + (name_prefix or "data") + ".number must be integer")
             if isinstance(data__number, (int, float)) and not isinstance(data__number, bool):
                 if data__number < 1:
@@ -1495,7 +1495,7 @@ def _data_attempt_launched(data, name_prefix=None):
         if "number" in data_keys:
             data_keys.remove("number")
             data__number = data["number"]
-            if not isinstance(data__number, (int)) and not (isinstance(data__number, float) and data__number.is_integer()) or isinstance(data__number, bool):
+            if not isinstance(data__number, (int)) or isinstance(data__number, bool):
                 raise Invalid("" + (name_prefix or "data") + ".number must be integer")
             if isinstance(data__number, (int, float)) and not isinstance(data__number, bool):
                 if data__number < 1:
@@ -1503,7 +1503,7 @@ def _data_attempt_launched(data, name_prefix=None):
         if "pid" in data_keys:
             data_keys.remove("pid")
             data__pid = data["pid"]
-            if not isinstance(data__pid, (int)) and not (isinstance(data__pid, float) and data__pid.is_integer()) or isinstance(data__pid, bool):
+            if not isinstance(data__pid, (int)) or isinstance(data__pid, bool):
                 raise Invalid("" + (name_prefix or "data") + ".pid must be integer")
             if isinstance(data__pid, (int, float)) and not isinstance(data__pid, bool):
                 if data__pid < 1:
@@ -1511,7 +1511,7 @@ def _data_attempt_launched(data, name_prefix=None):
         if "pgid" in data_keys:
             data_keys.remove("pgid")
             data__pgid = data["pgid"]
-            if not isinstance(data__pgid, (int)) and not (isinstance(data__pgid, float) and data__pgid.is_integer()) or isinstance(data__pgid, bool):
+            if not isinstance(data__pgid, (int)) or isinstance(data__pgid, bool):
                 raise Invalid("" + (name_prefix or "data") + ".pgid must be integer")
             if isinstance(data__pgid, (int, float)) and not isinstance(data__pgid, bool):
                 if data__pgid < 1:
@@ -1540,7 +1540,7 @@ def _data_attempt_ended(data, name_prefix=None):
         if "number" in data_keys:
             data_keys.remove("number")
             data__number = data["number"]
-            if not isinstance(data__number, (int)) and not (isinstance(data__number, float) and data__number.is_integer()) or isinstance(data__number, bool):
+            if not isinstance(data__number, (int)) or isinstance(data__number, bool):
                 raise Invalid("" + (name_prefix or "data") + ".number must be integer")
             if isinstance(data__number, (int, float)) and not isinstance(data__number, bool):
                 if data__number < 1:
@@ -1551,7 +1551,7 @@ def _data_attempt_ended(data, name_prefix=None):
             data__exitcode_any_of_count43 = 0
             if not data__exitcode_any_of_count43:
                 try:
-                    if not isinstance(data__exitcode, (int)) and not (isinstance(data__exitcode, float) and data__exitcode.is_integer()) or isinstance(data__exitcode, bool):
+                    if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
                         raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer")
                     if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
                         if data__exitcode < -255:
@@ -1605,7 +1605,7 @@ def _document_question(data, name_prefix=None):
         if "version" in data_keys:
             data_keys.remove("version")
             data__version = data["version"]
-            if not isinstance(data__version, (int)) and not (isinstance(data__version, float) and data__version.is_integer()) or isinstance(data__version, bool):
+            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
                 raise Invalid("" + (name_prefix or "data") + ".version must be integer")
             if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
                 raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
@@ -1739,7 +1739,7 @@ def _document_project(data, name_prefix=None):
         if "format" in data_keys:
             data_keys.remove("format")
             data__format = data["format"]
-            if not isinstance(data__format, (int)) and not (isinstance(data__format, float) and data__format.is_integer()) or isinstance(data__format, bool):
+            if not isinstance(data__format, (int)) or isinstance(data__format, bool):
                 raise Invalid("" + (name_prefix or "data") + ".format must be integer")
             if isinstance(data__format, (int, float)) and not isinstance(data__format, bool):
                 if data__format < 1:
@@ -1776,7 +1776,7 @@ def _document_operation(data, name_prefix=None):
         if "version" in data_keys:
             data_keys.remove("version")
             data__version = data["version"]
-            if not isinstance(data__version, (int)) and not (isinstance(data__version, float) and data__version.is_integer()) or isinstance(data__version, bool):
+            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
                 raise Invalid("" + (name_prefix or "data") + ".version must be integer")
             if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
                 raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
@@ -2033,7 +2033,7 @@ def _document_lease(data, name_prefix=None):
         if "version" in data_keys:
             data_keys.remove("version")
             data__version = data["version"]
-            if not isinstance(data__version, (int)) and not (isinstance(data__version, float) and data__version.is_integer()) or isinstance(data__version, bool):
+            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
                 raise Invalid("" + (name_prefix or "data") + ".version must be integer")
             if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
                 raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
@@ -2103,7 +2103,7 @@ def _holder(data, name_prefix=None):
         if "pid" in data_keys:
             data_keys.remove("pid")
             data__pid = data["pid"]
-            if not isinstance(data__pid, (int, NoneType)) and not (isinstance(data__pid, float) and data__pid.is_integer()) or isinstance(data__pid, bool):
+            if not isinstance(data__pid, (int, NoneType)) or isinstance(data__pid, bool):
                 raise Invalid("" + (name_prefix or "data") + ".pid must be integer or null")
             if isinstance(data__pid, (int, float)) and not isinstance(data__pid, bool):
                 if data__pid < 1:
@@ -2145,7 +2145,7 @@ def _document_handoff(data, name_prefix=None):
         if "version" in data_keys:
             data_keys.remove("version")
             data__version = data["version"]
-            if not isinstance(data__version, (int)) and not (isinstance(data__version, float) and data__version.is_integer()) or isinstance(data__version, bool):
+            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
                 raise Invalid("" + (name_prefix or "data") + ".version must be integer")
             if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
                 raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
@@ -2282,7 +2282,7 @@ def _document_feature(data, name_prefix=None):
         if "version" in data_keys:
             data_keys.remove("version")
             data__version = data["version"]
-            if not isinstance(data__version, (int)) and not (isinstance(data__version, float) and data__version.is_integer()) or isinstance(data__version, bool):
+            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
                 raise Invalid("" + (name_prefix or "data") + ".version must be integer")
             if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 2):
                 raise Invalid("" + (name_prefix or "data") + ".version must be one of [2]")
@@ -2293,7 +2293,7 @@ def _document_feature(data, name_prefix=None):
         if "number" in data_keys:
             data_keys.remove("number")
             data__number = data["number"]
-            if not isinstance(data__number, (int)) and not (isinstance(data__number, float) and data__number.is_integer()) or isinstance(data__number, bool):
+            if not isinstance(data__number, (int)) or isinstance(data__number, bool):
                 raise Invalid("" + (name_prefix or "data") + ".number must be integer")
             if isinstance(data__number, (int, float)) and not isinstance(data__number, bool):
                 if data__number < 1:
@@ -2500,7 +2500,7 @@ def _document_feature(data, name_prefix=None):
         if "completed" in data_keys:
             data_keys.remove("completed")
             data__completed = data["completed"]
-            if not isinstance(data__completed, (int, NoneType)) and not (isinstance(data__completed, float) and data__completed.is_integer()) or isinstance(data__completed, bool):
+            if not isinstance(data__completed, (int, NoneType)) or isinstance(data__completed, bool):
                 raise Invalid("" + (name_prefix or "data") + ".completed must be integer or null")
             if isinstance(data__completed, (int, float)) and not isinstance(data__completed, bool):
                 if data__completed < 1:
@@ -2733,7 +2733,7 @@ def _command(data, name_prefix=None):
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
             data__exitcode = data["exit_code"]
-            if not isinstance(data__exitcode, (int)) and not (isinstance(data__exitcode, float) and data__exitcode.is_integer()) or isinstance(data__exitcode, bool):
+            if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
                 raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer")
             if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
                 if data__exitcode < -255:
@@ -3036,7 +3036,7 @@ def _digest(data, name_prefix=None):
     return data
 
 def _count(data, name_prefix=None):
-    if not isinstance(data, (int)) and not (isinstance(data, float) and data.is_integer()) or isinstance(data, bool):
+    if not isinstance(data, (int)) or isinstance(data, bool):
         raise Invalid("" + (name_prefix or "data") + " must be integer")
     if isinstance(data, (int, float)) and not isinstance(data, bool):
         if data < 0:
@@ -3063,7 +3063,7 @@ def _document_baseline(data, name_prefix=None):
         if "version" in data_keys:
             data_keys.remove("version")
             data__version = data["version"]
-            if not isinstance(data__version, (int)) and not (isinstance(data__version, float) and data__version.is_integer()) or isinstance(data__version, bool):
+            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
                 raise Invalid("" + (name_prefix or "data") + ".version must be integer")
             if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
                 raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
@@ -3120,7 +3120,7 @@ def _document_baseline(data, name_prefix=None):
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
             data__exitcode = data["exit_code"]
-            if not isinstance(data__exitcode, (int)) and not (isinstance(data__exitcode, float) and data__exitcode.is_integer()) or isinstance(data__exitcode, bool):
+            if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
                 raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer")
             if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
                 if data__exitcode < -255:
