@@ -201,7 +201,8 @@ def _validator(name: str) -> Any:
             yield ValidationError(f"{wanted!r} was expected")
 
     rules = {"items": items, "const": const}
-    return validators.extend(Draft202012Validator, rules, type_checker=types)(schema(name))
+    extended: Any = validators.extend(Draft202012Validator, rules, type_checker=types)  # type: ignore[no-untyped-call]
+    return extended(schema(name))
 
 
 def _sortable(part: str | int) -> tuple[int, str]:

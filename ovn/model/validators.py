@@ -4,7 +4,13 @@
 # ruff: noqa
 # fmt: off
 
+from __future__ import annotations
+
 import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 NoneType = type(None)
 
@@ -3200,7 +3206,7 @@ def _name(data, name_prefix=None):
     return data
 
 
-VALIDATORS = {
+VALIDATORS: dict[str, Any] = {
     'baseline': _document_baseline,
     'checkpoint': _document_checkpoint,
     'evidence': _document_evidence,
@@ -3215,7 +3221,7 @@ VALIDATORS = {
 }
 
 
-RECORDS = {
+RECORDS: dict[str, Any] = {
     'attempt.ended': _data_attempt_ended,
     'attempt.launched': _data_attempt_launched,
     'attempt.started': _data_attempt_started,
@@ -3242,7 +3248,7 @@ RECORDS = {
 }
 
 
-def validate_record(record):
+def validate_record(record: Any) -> None:
     """Check the envelope, then the data by the record's type."""
     _envelope(record)
     RECORDS[record["type"]](record["data"])
