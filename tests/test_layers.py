@@ -31,6 +31,7 @@ MAY_READ_THE_ENVIRONMENT = {
     "ovn/agents/": "the entry of the agents' hooks",
     "ovn/crash.py": "armed by the tests, in whatever process it is",
     "ovn/git/run.py": "hands a scrubbed copy to git and to commands",
+    "ovn/git/locate.py": "asks git where it is, with GIT_DIR as it was given",
     "ovn/git/settings.py": "hears 'git -c KEY=VALUE', which git passes on in it",
 }
 MAY_PRINT = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,22 +53,35 @@ def settle(error: BaseException, args: Sequence[str]) -> int:
     """
     if isinstance(error, SystemExit):
         raise error
-    if isinstance(error, BrokenPipeError):
-        return _closed()
-    if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return INTERRUPTED
-    if isinstance(error, click.exceptions.Exit):
-        return error.exit_code
+    code, said = _verdict(error, args)
     try:
-        return _report(_named(error, args), as_json=_wants_json(args))
-    except BrokenPipeError:
-        return _closed()
+        if said is not None:
+            _report(said, as_json=_wants_json(args))
+        sys.stdout.flush()
+    except OSError:
+        code = OUTPUT_CLOSED if _reader_is_gone() else code
+        # Python would try once more at its end what stdout would not take, and exit with 120.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
-def _closed() -> int:
-    """Nobody reads stdout any more: let what is still buffered go nowhere, quietly."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return OUTPUT_CLOSED
+def _verdict(error: BaseException, args: Sequence[str]) -> tuple[int, OvnError | None]:
+    """Return the exit code, and the error to print where something is to be said."""
+    if isinstance(error, BrokenPipeError) and _reader_is_gone():
+        return OUTPUT_CLOSED, None
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return INTERRUPTED, None
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code, None
+    named = _named(error, args)
+    return named.exit_code, named
+
+
+def _reader_is_gone() -> bool:
+    """Tell whether it is stdout that broke, and not a pipe to some process of ours."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), select.POLLOUT)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _wants_json(args: Sequence[str]) -> bool:
@@ -76,7 +90,7 @@ def _wants_json(args: Sequence[str]) -> bool:
     return "--json" in (words[: words.index("--")] if "--" in words else words)
 
 
-def _report(error: OvnError, *, as_json: bool) -> int:
+def _report(error: OvnError, *, as_json: bool) -> None:
     out = Output(sys.stdout, sys.stderr, colour=lambda: False)
     if as_json:
         fixed = {"kind": error.kind, "message": str(error), "hint": error.hint, "exit_code": error.exit_code}
@@ -85,8 +99,6 @@ def _report(error: OvnError, *, as_json: bool) -> int:
         out.error(str(error))
         if error.hint:
             out.hint(error.hint)
-    sys.stdout.flush()
-    return error.exit_code
 
 
 def _named(error: BaseException, args: Sequence[str]) -> OvnError:

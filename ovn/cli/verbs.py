@@ -18,8 +18,17 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     # heading: {verb: (module, what it does)}
     "set up a repository": {},
     "work a shift": {},
-    "keep and go back": {},
+    "keep and go back": {
+        "checkpoint": ("checkpoint", "keep files, index and HEAD as they are now"),
+        "restore": ("restore", "put files back from a checkpoint"),
+        "rollback": ("rollback", "put files, index and branch back, or take one feature back"),
+        "undo": ("undo", "take back the last restore, rollback, commit or undo"),
+    },
     "look": {
+        "list": ("list", "list the checkpoints"),
+        "show": ("show", "show what a checkpoint holds"),
+        "diff": ("diff", "show what changed since a checkpoint"),
+        "operations": ("operations", "list what undo can take back"),
         "help": ("help", "show what git ovn or one verb does"),
     },
     "work through the night": {},
