@@ -60,7 +60,8 @@ def cli() -> str:
 
 
 def _command(path: str, command: click.Command, mark: str) -> Iterator[str]:
-    words = [path, *(_argument(param) for param in command.params)]
+    options_first = sorted(command.params, key=lambda param: isinstance(param, click.Argument))
+    words = [path, *map(_argument, options_first)]
     if isinstance(command, click.Group):
         words.append("VERB ...")
     yield f"{mark} {path}\n"
