@@ -136,7 +136,7 @@ def _hold(store: StateStore, request: Request, checkpoint: Checkpoint) -> Checkp
         )
         if request.kind != "automatic":
             host.sync_filesystem(store.location.common_dir)
-        snapshots.verify(Git(store.location), store.objects, held.commit, held.head)
+        snapshots.verify(store.objects, held.commit, held.head)
         crash_point("checkpoint.before_ref")
         try:
             store.objects.update_ref(names.checkpoint_ref(held.id), held.commit, None, telling.subject(held))
