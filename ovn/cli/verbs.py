@@ -32,8 +32,12 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "help": ("help", "show what git ovn or one verb does"),
     },
     "work through the night": {},
-    "mend": {},
-    "plumbing": {},
+    "mend": {
+        "hooks": ("hooks", "install git's hooks, take them out, or say what runs"),
+    },
+    "plumbing": {
+        "hook": ("hook", "run one of git's hooks, for other hook managers"),
+    },
 }
 
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
