@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ovn.model.documents import Checkpoint, Session
 
 ERROR, NOTE = "error", "note"
+LEASE_FILE = "lease.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def examine(location: Location, objects: ObjectStore) -> Report:
     names_of_journals = _journals(location)
     found += [finding for name in names_of_journals for finding in journal(location, name, known)]
     found += checkpoints(location, objects, known)
+    found += leases(objects)
     looked_at = {
         "documents": known.documents,
         "records": known.records,
@@ -307,3 +309,22 @@ def _sessions_checkpoints(known: Known, held: Mapping[str, Checkpoint]) -> Itera
         if session.checkpoint and session.ended is None and session.checkpoint not in held:
             what = f"its last checkpoint {session.checkpoint} is not here"
             yield Finding(ERROR, "checkpoint", f"session '{session.id}'", what, "fetch refs/ovn/checkpoint/*")
+
+
+# -- leases ----------------------------------------------------------------------------
+
+
+def leases(objects: ObjectStore) -> Iterator[Finding]:
+    """Yield what is wrong with the documents behind the lease refs."""
+    for ref, oid in objects.refs(names.LEASE_REFS).items():
+        kind, _, name = ref.removeprefix(names.LEASE_REFS).partition("/")
+        try:
+            data = objects.blob(oid, LEASE_FILE)
+            lease = schema.load("lease", data, ref) if data is not None else None
+        except OvnError as error:
+            yield Finding(ERROR, "lease", ref, str(error), error.hint or "")
+            continue
+        if lease is None:
+            yield Finding(ERROR, "lease", ref, f"its commit has no '{LEASE_FILE}'")
+        elif (lease.kind, lease.name) != (kind, name):
+            yield Finding(ERROR, "lease", ref, f"is the lease of {lease.kind} '{lease.name}'")

@@ -14,7 +14,7 @@ from ovn.fsck import ERROR, NOTE, Finding, Known, document, examine, journal_of
 from ovn.git.encoding import FILE, Entry
 from ovn.git.objects import open_store
 from ovn.model import canonical, codec
-from ovn.model.documents import Checkpoint, Feature, Project, Session
+from ovn.model.documents import Checkpoint, Feature, Holder, Lease, Project, Session
 from ovn.model.records import make, payload
 from ovn.state.journal import Journal
 
@@ -297,6 +297,37 @@ def test_a_session_whose_last_checkpoint_is_elsewhere_is_named(repo):
     ((area, where, what),) = found(repo)
     assert (area, where) == ("checkpoint", "session 'session-001'")
     assert what == "its last checkpoint session-001/0009 is not here"
+
+
+# -- leases ----------------------------------------------------------------------------
+
+
+HOLDER = Holder(host="here", boot_id="b", pid=None, process_start=None, nonce="n" * 32)
+LEASE = Lease(1, "session", "session-001", "session-001", 1, AT, HOLDER)
+
+
+def write_lease(repo, ref: str, files: dict[str, bytes]) -> None:
+    objects = open_store(repo.location)
+    rows = {name.encode(): Entry(FILE, "blob", objects.write("blob", data)) for name, data in files.items()}
+    commit = objects.write_commit(objects.write_tree(rows), [], "a lease\n", when=WHEN)
+    repo.git("update-ref", names.LEASE_REFS + ref, commit)
+
+
+@pytest.mark.parametrize(
+    ("ref", "files", "what"),
+    [
+        ("session/session-001", {"lease.json": data(LEASE)}, None),
+        ("session/other", {"lease.json": data(LEASE)}, "is the lease of session 'session-001'"),
+        ("session/session-001", {"other": b""}, "its commit has no 'lease.json'"),
+        ("session/session-001", {"lease.json": b"{}"}, "refs/ovn/lease/session/session-001: version:"),
+    ],
+)
+def test_a_lease_says_what_it_is_for(repo, ref, files, what):
+    write_state(repo, GOOD)
+    write_lease(repo, ref, files)
+    findings = found(repo)
+    assert [area for area, _, _ in findings] == ([] if what is None else ["lease"])
+    assert what is None or findings[0][2].startswith(what)
 
 
 def test_nothing_is_changed_by_looking(repo):
