@@ -104,7 +104,7 @@ def state(objects: ObjectStore, known: Known) -> Iterator[Finding]:
             yield Finding(ERROR, "document", path, str(error), "run 'git fsck'")
             continue
         if _is_segment(path):
-            segments.setdefault(path.rsplit("/", 2)[0], []).append((path, data))
+            segments.setdefault(path.partition("/journal/")[0], []).append((path, data))
         else:
             yield from document(path, data, known)
     for folder, parts in sorted(segments.items()):
@@ -168,8 +168,12 @@ def _remember(kind: str, value: Json, known: Known) -> None:
 
 
 def journal_of(folder: str, parts: list[tuple[str, bytes]], known: Known) -> Iterator[Finding]:
-    """Yield what is wrong with the folded records of one session: each record, and the numbers."""
-    expected = 1
+    """Yield what is wrong with the folded records of one session: each record, and the numbers.
+
+    A gap is a note: a record that could not be read was set aside when it was folded, and the
+    commit says so.
+    """
+    last = 0
     for path, data in sorted(parts):
         for number, line in enumerate(data.splitlines(), 1):
             where = f"{path}:{number}"
@@ -177,17 +181,25 @@ def journal_of(folder: str, parts: list[tuple[str, bytes]], known: Known) -> Ite
             yield from wrong
             seq = record.get("seq") if record else None
             if not isinstance(seq, int):
-                expected += 1
                 continue
-            if seq != expected:
-                what = f"record {seq} where {expected} was expected"
-                yield Finding(ERROR, "segment", where, what, "records are missing or out of order")
-            expected = seq + 1
+            if seq <= last:
+                yield Finding(ERROR, "segment", where, f"record {seq} after record {last}")
+            elif seq > last + 1:
+                yield Finding(NOTE, "segment", where, f"no record {_numbers(last + 1, seq - 1)}", _ASIDE)
+            last = max(last, seq)
             _note_record(record or {}, known)
     session = known.sessions.get(folder.rsplit("/", 1)[1])
-    if session and session.folded != expected - 1:
-        what = f"folded up to {session.folded}, the segments end at {expected - 1}"
-        yield Finding(ERROR, "segment", folder, what)
+    if session and session.folded != last:
+        severity = NOTE if session.folded > last else ERROR
+        what = f"its document counts {session.folded} folded records, the segments end at {last}"
+        yield Finding(severity, "segment", folder, what, _ASIDE if severity == NOTE else "")
+
+
+_ASIDE = "such records were set aside; 'git log overnight/state' says why"
+
+
+def _numbers(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def _record(line: bytes, where: str) -> tuple[dict[str, Json] | None, list[Finding]]:

@@ -168,24 +168,33 @@ def test_another_layout_of_the_same_json_is_a_note():
     assert [one.severity for one in document("features/parser.json", loose, Known())] == [NOTE]
 
 
+PART = "s/session-001/journal/1.jsonl"
+
+
 @pytest.mark.parametrize(
-    ("lines", "what"),
+    ("lines", "severity", "what"),
     [
-        (segment(1, 3), "record 3 where 2 was expected"),
-        (segment(2, 3), "record 2 where 1 was expected"),
-        (segment(1, 1), "record 1 where 2 was expected"),
-        (segment(1) + b"{\n", "s/session-001/journal/1.jsonl:2: line 1, column 2"),
-        (segment(1) + segment(2).replace(b'"note"', b'"mote"'), "type: enum"),
+        (segment(1, 3), NOTE, "no record 2"),
+        (segment(1, 5), NOTE, "no record 2 to 4"),
+        (segment(2, 3), NOTE, "no record 1"),
+        (segment(1, 1), ERROR, "record 1 after record 1"),
+        (segment(2, 1), ERROR, "record 1 after record 2"),
+        (segment(1) + b"{\n", ERROR, f"{PART}:2: line 1, column 2"),
+        (segment(1) + segment(2).replace(b'"note"', b'"mote"'), ERROR, "type: enum"),
     ],
 )
-def test_missing_doubled_and_spoiled_records_are_found(lines, what):
-    findings = list(journal_of("s/session-001", [("s/session-001/journal/1.jsonl", lines)], Known()))
-    assert what in [one.what[: len(what)] for one in findings]
+def test_missing_doubled_and_spoiled_records_are_found(lines, severity, what):
+    findings = list(journal_of("s/session-001", [(PART, lines)], Known()))
+    assert (severity, what) in [(one.severity, one.what[: len(what)]) for one in findings]
 
 
-def test_segments_that_end_before_the_session_says_so_are_found(repo):
-    write_state(repo, {**GOOD, "sessions/session-001/journal/000000000001.jsonl": segment(1)})
-    assert found(repo) == [("segment", "sessions/session-001", "folded up to 2, the segments end at 1")]
+def test_a_session_and_its_segments_must_end_at_the_same_record(repo):
+    part = "sessions/session-001/journal/000000000001.jsonl"
+    said = "its document counts 2 folded records, the segments end at"
+    write_state(repo, {**GOOD, part: segment(1)})
+    assert (found(repo), found(repo, NOTE)) == ([], [("segment", "sessions/session-001", f"{said} 1")])
+    write_state(repo, {**GOOD, part: segment(1, 2, 3)})
+    assert found(repo) == [("segment", "sessions/session-001", f"{said} 3")]
 
 
 def test_a_rewound_state_branch_is_found_by_the_kept_tip(repo):
