@@ -148,7 +148,7 @@ say_bypassed() {
         done
 }
 
-# Is this commit made by merge, cherry-pick, revert or rebase? $1 is the file of its message.
+# Is this commit made by merge, cherry-pick, revert or rebase?
 is_derived() {
     for ovn_state in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer; do
         [ ! -e "$ovn_git/$ovn_state" ] || return 0
@@ -156,7 +156,22 @@ is_derived() {
     case ${GIT_REFLOG_ACTION-} in
         merge* | pull* | cherry-pick* | revert* | rebase* | am*) return 0 ;;
     esac
-    grep -q '^This reverts commit [0-9a-f]\{7,\}' "$1" # a clean revert leaves no other trace
+    [ -n "$ovn_reverts" ] # a clean revert leaves no other trace
+}
+
+# Read the message in file $1 without starting a process: does it have words, does it say that it
+# reverts, does a line of it look like a trailer that is not the session's to write?
+scan_message() {
+    ovn_words='' ovn_reverts='' ovn_claimed=''
+    while IFS= read -r ovn_line || [ -n "$ovn_line" ]; do
+        case $ovn_line in
+            *'-- >8 --'*) break ;; # the rest is a diff to look at
+            'This reverts commit '*) ovn_reverts=yes ;;
+            "Ovn-Session: $ovn_session") ;;
+            [Oo][Vv][Nn]-[Ss]* | [Oo][Vv][Nn]-[Ee]*) ovn_claimed=yes ;;
+        esac
+        case $ovn_line in *[![:space:]]*) ovn_words=yes ;; esac
+    done <"$1"
 }
 
 # Put the session's trailers into the message in $1, unless they are there.
@@ -178,6 +193,7 @@ claims() {
 
 # Refuse trailers that only ovn or another session may write; $2 is a commit they may come from.
 check_claims() {
+    [ -n "$ovn_claimed" ] || return 0
     ovn_claims=$(claims <"$1")
     [ "$ovn_claims" != "Ovn-Session: $ovn_session" ] && [ -n "$ovn_claims" ] || return 0
     if [ -n "$2" ]; then
@@ -190,9 +206,11 @@ check_claims() {
 # Append what moved to the log of refs; stdin is git's. Never in the way: nothing here can refuse.
 record_refs() {
     ovn_log=$ovn_home/log/refs
-    if [ -n "$(find "$ovn_log" -size +2048 2>/dev/null)" ]; then # 1 MiB; one older file is kept
-        mv -f "$ovn_log" "$ovn_log.1"
-    fi
+    case $$ in
+        *0) # one time in ten, as it costs a process; 1 MiB, and one older file is kept
+            [ -z "$(find "$ovn_log" -size +2048)" ] || mv -f "$ovn_log" "$ovn_log.1"
+            ;;
+    esac
     ovn_now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
     while read -r ovn_old ovn_new ovn_ref; do
         printf '%s %s %s %s %s\n' "$ovn_now" "$PPID" "$ovn_old" "$ovn_new" "$ovn_ref"
@@ -203,6 +221,13 @@ record_refs() {
 
 ovn_mark=$ovn_home/hooks/commit-$ovn_key # how far the commit in the making got
 
+if [ "$ovn_name" = reference-transaction ]; then
+    [ -n "$ovn_session" ] || chain "$@"
+    if [ -z "$ovn_chained" ]; then
+        record_refs
+        exit 0
+    fi
+fi
 case $ovn_name in
     post-rewrite | pre-push | reference-transaction)
         # Both we and the chained hook read the lines on stdin: kept to the last byte.
@@ -224,12 +249,11 @@ case $ovn_name in
     prepare-commit-msg)
         [ -z "$ovn_chained" ] || (chain "$@") || exit
         { echo "${2:-edit} ${3-}" >"$ovn_mark"; } 2>/dev/null
-        case ${2-} in
-            message | commit)
+        case $ovn_own:${2-} in
+            yes:message | yes:commit)
+                scan_message "$1"
                 # A trailer must not bring to life a message that is empty on purpose.
-                if [ -n "$ovn_own" ] && grep -q '[^[:space:]]' "$1" && ! is_derived "$1"; then
-                    add_trailers "$1"
-                fi
+                [ -z "$ovn_words" ] || is_derived || add_trailers "$1"
                 ;;
         esac
         ;;
@@ -237,7 +261,8 @@ case $ovn_name in
         [ -z "$ovn_chained" ] || (chain "$@") || exit
         ovn_source='' ovn_commit=''
         { read -r ovn_source ovn_commit <"$ovn_mark"; } 2>/dev/null
-        if [ -n "$ovn_own" ] && ! is_derived "$1"; then
+        [ -z "$ovn_own" ] || scan_message "$1"
+        if [ -n "$ovn_own" ] && ! is_derived; then
             if [ "$ovn_source" = edit ] && [ -n "$(git stripspace --strip-comments <"$1")" ]; then
                 add_trailers "$1"
             fi
@@ -249,8 +274,9 @@ case $ovn_name in
         if [ -n "$ovn_session" ]; then
             ovn_verified=''
             { read -r ovn_verified <"$ovn_mark" && true >"$ovn_mark"; } 2>/dev/null
-            observe "$ovn_git" "$ovn_verified" \
-                "$(git log -1 --no-show-signature --encoding=UTF-8 --format=%H%n%s)"
+            ovn_described='' # the reflog tells it without a process
+            [ -f "$ovn_git/logs/HEAD" ] || ovn_described=$(git log -1 --no-show-signature --format=%H%n%s)
+            observe "$ovn_git" "$ovn_verified" "$ovn_described"
         fi
         chain "$@"
         ;;
@@ -285,7 +311,7 @@ case $ovn_name in
         exit
         ;;
     reference-transaction)
-        [ -z "$ovn_session" ] || printf %s "$ovn_input" | record_refs
+        printf %s "$ovn_input" | record_refs
         printf %s "$ovn_input" | (chain "$@")
         exit
         ;;

@@ -52,14 +52,16 @@ class Place:
 
 
 def commit(place: Place, git_dir: str, mark: str, described: str) -> None:
-    """Record the commit that was just made; ``described`` is its id and its subject.
+    """Record the commit that was just made.
 
-    ``mark`` is what commit-msg left: without it the refusing hooks were skipped.
+    ``mark`` is what commit-msg left: without it the refusing hooks were skipped. ``described``
+    is the commit's id and subject, empty where HEAD has a reflog, which tells both.
     """
-    oid, _, subject = described.partition("\n")
+    oid, subject, action = last_move(git_dir) if not described else (*_split(described), "")
     if not oid or not _is_new(place, oid):
         return
-    bypassed = place.own and mark != VERIFIED and _can_tell(place) and not _is_derived(git_dir, subject)
+    derived = action.startswith(DERIVING) if action else _is_derived(git_dir, subject)
+    bypassed = place.own and mark != VERIFIED and not derived and _can_tell(place)
     data = {
         "commit": oid,
         "kind": "own" if place.own else "foreign",
@@ -119,22 +121,30 @@ def _can_tell(place: Place) -> bool:
     return bool(installed) and {"prepare-commit-msg", "commit-msg"} <= set(installed[0].split())
 
 
-def _is_derived(git_dir: str, subject: str) -> bool:
-    """Tell whether cherry-pick, revert, rebase or the like made the last commit.
+def last_move(git_dir: str) -> tuple[str, str, str]:
+    """Return what the end of HEAD's reflog says: the commit, its subject, and what was done.
 
-    The reflog says so; without one a revert's own subject and the files of an operation do.
+    A line is ``OLD NEW NAME <MAIL> TIME ZONE<tab>commit (amend): SUBJECT``.
     """
-    path = os.path.join(git_dir, "logs", "HEAD")
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(os.fstat(file.fileno()).st_size - 4096, 0))
-            last = file.read().rstrip(b"\n").rpartition(b"\n")[2].decode("utf-8", "replace")
-        return last.partition("\t")[2].startswith(DERIVING)
-    except FileNotFoundError:
-        states = ("CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "sequencer")
-        return subject.startswith('Revert "') or any(
-            os.path.exists(os.path.join(git_dir, state)) for state in states
-        )
+    with open(os.path.join(git_dir, "logs", "HEAD"), "rb") as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - 65536, 0))
+        last = file.read().rstrip(b"\n").rpartition(b"\n")[2].decode("utf-8", "replace")
+    who, _, message = last.partition("\t")
+    action, _, subject = message.partition(": ")
+    return who[41:81], subject, action
+
+
+def _split(described: str) -> tuple[str, str]:
+    oid, _, subject = described.partition("\n")
+    return oid, subject
+
+
+def _is_derived(git_dir: str, subject: str) -> bool:
+    """Tell without a reflog whether cherry-pick, revert or rebase made the last commit."""
+    states = ("CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "sequencer")
+    return subject.startswith('Revert "') or any(
+        os.path.exists(os.path.join(git_dir, state)) for state in states
+    )
 
 
 def _note_bypassed(place: Place, oid: str) -> None:
