@@ -111,6 +111,33 @@ class Disk:
             return error.errno in _ABSENT and self.lstat(path) is None
         return True
 
+    def remove_empty_tree(self, path: bytes) -> bool:
+        """Remove a folder that holds nothing but empty folders; return whether it is gone."""
+        found, waiting = [], [path]
+        while waiting:
+            folder = waiting.pop()
+            found.append(folder)
+            inner = [folder + b"/" + name for name in self.names(folder)]
+            waiting += [one for one in inner if self.is_folder(one)]
+        gone = [self.remove_empty(folder) for folder in reversed(found)]
+        return all(gone)
+
+    def make_folders(self, path: bytes) -> None:
+        """Make a folder and those above it, where they are missing. Raises OSError."""
+        at = path.find(b"/")
+        while True:
+            folder = path if at == -1 else path[:at]
+            if not self.is_folder(folder):
+                with self._parent(folder) as (above, name):
+                    os.mkdir(name, dir_fd=above)
+            if at == -1:
+                return
+            at = path.find(b"/", at + 1)
+
+    def is_folder(self, path: bytes) -> bool:
+        """Return whether a folder, no symlink to one, lies at ``path``."""
+        return _is_folder(self.lstat(path))
+
     def move_out(self, path: bytes, to: bytes) -> None:
         """Rename what lies at ``path`` to the absolute path ``to``. Raises OSError (EXDEV too)."""
         with self._parent(path) as (folder, name):

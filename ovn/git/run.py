@@ -101,9 +101,8 @@ class Git:
     def silencing(self, filters: Sequence[str]) -> Git:
         """Return a git for which these filter drivers do nothing (untrusted repository)."""
         quiet = Git(self.location, trusted_filters=False)
-        quiet._overrides = tuple(
-            f"filter.{name}.{key}=" for name in filters for key in ("clean", "smudge", "process")
-        )
+        keys = ("clean", "smudge", "process", "required")  # a required one that does nothing would fail
+        quiet._overrides = tuple(f"filter.{name}.{key}=" for name in filters for key in keys)
         return quiet
 
     def run(
