@@ -25,6 +25,8 @@ FILE = 0o100644
 EXECUTABLE = 0o100755
 SYMLINK = 0o120000
 GITLINK = 0o160000
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""git itself knows this one and leaves it unwritten; libgit2 does not know it."""
 
 _KINDS = {DIRECTORY: "tree", GITLINK: "commit"}
 _OURS = f"{IDENTITY['GIT_AUTHOR_NAME']} <{IDENTITY['GIT_AUTHOR_EMAIL']}>".encode()

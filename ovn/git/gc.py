@@ -73,6 +73,7 @@ def _acquire(location: Location, pidfile: Path, timeout: float) -> Path:
     with disk_errors("cannot keep git gc out"):
         mark = _mark(location)
         try:
+            _forget_dead(location)
             while not _take(location, mark, pidfile):
                 _wait(pidfile, deadline)
         except BaseException:
@@ -131,16 +132,21 @@ def _is_live(location: Location, path: Path) -> bool:
 
 
 def _owner(location: Location, path: Path) -> Owner | None:
-    """Return which process of ours made the file; None when git did. Forgets the dead on its way."""
-    found = None
+    """Return which process of ours made the file; None when git did."""
+    return next((owner for mark, owner in _marks(location) if _same_file(mark, path)), None)
+
+
+def _marks(location: Location) -> Iterator[tuple[Path, Owner]]:
     for mark in (location.local / MARKS).glob("*.*.*.*"):
         pid, start, boot, _ = mark.name.split(".", 3)
-        owner = Owner(int(pid), start, boot)
-        if _same_file(mark, path):
-            found = owner
-        elif not owner.alive() and _links(mark) == 1:
+        yield mark, Owner(int(pid), start, boot)
+
+
+def _forget_dead(location: Location) -> None:
+    """Remove the marks of dead processes that no ``gc.pid`` is a link to any more."""
+    for mark, owner in _marks(location):
+        if not owner.alive() and _links(mark) == 1:
             mark.unlink(missing_ok=True)
-    return found
 
 
 def _same_file(one: Path, other: Path) -> bool:

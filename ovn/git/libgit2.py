@@ -58,6 +58,7 @@ _MEANINGS: tuple[tuple[str, type[OvnError]], ...] = (
     ("Disk quota exceeded", NoSpace),
     ("Read-only file system", ReadOnlyRepository),
     ("Permission denied", ReadOnlyRepository),
+    ("Operation not permitted", ReadOnlyRepository),
     ("there are refs beneath that folder", RefClash),
     ("collides with existing one", RefClash),
     ("old reference value does not match", RefMoved),
@@ -97,6 +98,8 @@ class Libgit2Store:
     # -- objects -----------------------------------------------------------------------
 
     def read(self, oid: str) -> tuple[str, bytes]:
+        if oid == encoding.EMPTY_TREE:
+            return "tree", b""
         try:
             number, data = self._repo.read(oid)
         except (pygit2.GitError, OSError, KeyError, ValueError):
@@ -108,7 +111,7 @@ class Libgit2Store:
 
     def exists(self, oid: str) -> bool:
         with _named(f"cannot look for object '{oid}'"):
-            return bool(self._repo.odb.exists(oid))
+            return oid == encoding.EMPTY_TREE or bool(self._repo.odb.exists(oid))
 
     def write(self, kind: str, data: bytes) -> str:
         with _named(f"cannot write a {kind} object"):
@@ -326,7 +329,9 @@ def _named(doing: str) -> Iterator[None]:
 
 
 def _error(doing: str, error: Exception) -> OvnError:
-    words = str(error).strip().strip("'")
+    words = str(error.args[0] if error.args else error).strip()
+    if re.fullmatch(r"[0-9a-f]{40}", words):  # libgit2's way of saying so
+        words = "it is missing"
     found = next((kind for text, kind in _MEANINGS if text in words), None)
     if found is None:
         found = CorruptObject if isinstance(error, KeyError) else OvnError

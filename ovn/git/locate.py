@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -61,8 +62,8 @@ def locate(start: Path | None = None) -> Location:
     trees and submodules mean what they mean to git. Raises NotARepository,
     UnsupportedRepository, and GitFailed's kin with git's own words for an unsafe owner.
     """
-    question = ["git", "rev-parse", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository"]
-    question += ["--show-object-format", "--show-toplevel"]  # the last one fails where there is no work tree
+    question = ["git", "rev-parse", "--is-bare-repository", "--show-object-format", "--absolute-git-dir"]
+    question += ["--git-common-dir", "--show-toplevel"]  # the last one fails where there is no work tree
     try:
         answer = subprocess.run(
             question,
@@ -86,28 +87,27 @@ def locate(start: Path | None = None) -> Location:
             f"the repository uses the object format '{match['format']}'",
             hint="git ovn works with sha1 repositories until libgit2 can read others",
         )
-    return _location(Path(start) if start is not None else Path.cwd(), match)
+    here = Path(start) if start is not None else Path.cwd()
+    git_dir, common, top = _folders(here, match["folders"], 3 if answer.returncode == 0 else 2)
+    return Location(
+        top=top if match["bare"] == "false" else None, git_dir=git_dir.resolve(), common_dir=common.resolve()
+    )
 
 
-_ANSWER = re.compile(
-    r"(?P<folders>/.*)\n(?P<bare>true|false)\n(?P<format>\w+)\n(?:(?P<top>/.*)\n)?", re.DOTALL
-)
-"""git separates by newlines, which a path may hold too: the words between are the fixed points."""
+_ANSWER = re.compile(r"(?P<bare>true|false)\n(?P<format>\w+)\n(?P<folders>/.*)\n", re.DOTALL)
 
 
-def _location(here: Path, answer: re.Match[str]) -> Location:
-    git_dir, common = _folders(here, answer["folders"])
-    top = Path(answer["top"]) if answer["top"] is not None and answer["bare"] == "false" else None
-    return Location(top=top, git_dir=git_dir.resolve(), common_dir=common.resolve())
+def _folders(here: Path, text: str, count: int) -> tuple[Path, Path, Path | None]:
+    """Return git folder, common folder (printed relative to ``here``) and top from their lines.
 
-
-def _folders(here: Path, text: str) -> tuple[Path, Path]:
-    """Return git folder and common folder from two lines, the second relative to ``here``."""
+    A folder's name may hold newlines: of all ways to read the lines, the one that exists.
+    """
     lines = text.split("\n")
-    for n in range(1, len(lines)):
-        git_dir, common = Path("\n".join(lines[:n])), here / "\n".join(lines[n:])
-        if (git_dir / "HEAD").exists() and (common / "objects").is_dir():
-            return git_dir, common
+    for cuts in itertools.combinations(range(1, len(lines)), count - 1):
+        ends = zip((0, *cuts), (*cuts, len(lines)), strict=True)
+        git_dir, common, *top = (here / "\n".join(lines[begin:end]) for begin, end in ends)
+        if (git_dir / "HEAD").exists() and (common / "objects").is_dir() and all(map(Path.is_dir, top)):
+            return git_dir, common, top[0] if top else None
     raise NotARepository(f"git names folders that are not there: {text!r}")
 
 

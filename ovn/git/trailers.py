@@ -50,7 +50,7 @@ def value(message: str, key: str) -> str | None:
 def add(message: str, trailers: Iterable[tuple[str, str]]) -> str:
     """Return a message of ours with trailers at its end; a value's line breaks become spaces."""
     lines = [f"{key}: {' '.join(value.split())}" for key, value in trailers]
-    text = message.rstrip("\n")
+    text = message.rstrip()
     if not lines:
         return text + "\n"
     gap = "\n" if _block(text) else "\n\n"
@@ -67,7 +67,9 @@ def interpret(git: Git, message: str, trailers: Iterable[tuple[str, str]]) -> st
 
 def _block(message: str) -> list[str]:
     """Return the lines of the trailer block; none when the last paragraph is text."""
-    lines = message.rstrip("\n").split("\n")
+    lines = message.split("\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
     start = next((n for n in range(len(lines) - 1, -1, -1) if not lines[n].strip()), -1) + 1
     if start == 0:  # the first paragraph is the subject, whatever it looks like
         return []
