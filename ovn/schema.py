@@ -230,7 +230,9 @@ def _fix(error: Any) -> str:
         "maxLength": lambda: f"is longer than {wanted} characters",
         "minimum": lambda: f"must be at least {wanted}, not {_short(found)}",
         "maximum": lambda: f"must be at most {wanted}, not {_short(found)}",
+        "exclusiveMinimum": lambda: f"must be more than {wanted}, not {_short(found)}",
         "maxItems": lambda: f"has more than {wanted} items",
+        "anyOf": lambda: f"must be {_choices(error)}, not {_short(found)}",
         "minItems": lambda: f"needs at least {wanted} items",
     }
     return words[rule]() if rule in words else f"breaks the rule '{rule}'"
@@ -256,6 +258,12 @@ def _type(wanted: str | list[str]) -> str:
     plain = {"object": "a mapping", "array": "a list", "string": "a text", "integer": "a whole number"}
     plain |= {"number": "a number", "boolean": "true or false", "null": "null"}
     return " or ".join(plain[name] for name in ([wanted] if isinstance(wanted, str) else wanted))
+
+
+def _choices(error: Any) -> str:
+    """Return the types that the alternatives wanted, or as much as can be said."""
+    wanted = [part.validator_value for part in error.context if part.validator == "type"]
+    return _type(list(dict.fromkeys(wanted))) if wanted else "as one of its alternatives says"
 
 
 def _short(value: Json) -> str:

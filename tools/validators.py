@@ -57,8 +57,8 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 REWRITES = (
     (r"\((?:JsonSchemaValueException|JsonSchemaValuesException), \w+\)", "Invalid"),
     (r"JsonSchemaValueException", "Invalid"),
-    (r"\(int, float, Decimal\)", "(int, float)"),
-    (r"str\(data_keys\)", "str(sorted(data_keys))"),
+    (r"\bfloat, Decimal\b", "float"),
+    (r"str\((\w+_keys)\)", r"str(sorted(\1))"),
     (r'( = set\(.*\) - \w+\.keys\(\)\n +if (\w+):\n.* must contain )"', r'\1" + str(sorted(\2))'),
     (r", custom_formats(=\{\})?", ""),
     (r"\bvalidate____defs_", "_"),

@@ -2762,6 +2762,464 @@ def _command(data, name_prefix=None):
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
+def _document_config(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data_keys = set(data.keys())
+        if "project" in data_keys:
+            data_keys.remove("project")
+            data__project = data["project"]
+            data__project_any_of_count75 = 0
+            if not data__project_any_of_count75:
+                try:
+                    _line(data__project, (name_prefix or "data") + ".project")
+                    data__project_any_of_count75 += 1
+                except Invalid: pass
+            if not data__project_any_of_count75:
+                try:
+                    if not isinstance(data__project, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".project must be null")
+                    data__project_any_of_count75 += 1
+                except Invalid: pass
+            if not data__project_any_of_count75:
+                raise Invalid("" + (name_prefix or "data") + ".project cannot be validated by any definition")
+        if "session" in data_keys:
+            data_keys.remove("session")
+            data__session = data["session"]
+            if not isinstance(data__session, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".session must be object")
+            data__session_is_dict = isinstance(data__session, dict)
+            if data__session_is_dict:
+                data__session_keys = set(data__session.keys())
+                if "max_runtime_hours" in data__session_keys:
+                    data__session_keys.remove("max_runtime_hours")
+                    data__session__maxruntimehours = data__session["max_runtime_hours"]
+                    _span(data__session__maxruntimehours, (name_prefix or "data") + ".session.max_runtime_hours")
+                if "max_idle_minutes" in data__session_keys:
+                    data__session_keys.remove("max_idle_minutes")
+                    data__session__maxidleminutes = data__session["max_idle_minutes"]
+                    _span(data__session__maxidleminutes, (name_prefix or "data") + ".session.max_idle_minutes")
+                if "silence_minutes" in data__session_keys:
+                    data__session_keys.remove("silence_minutes")
+                    data__session__silenceminutes = data__session["silence_minutes"]
+                    _span(data__session__silenceminutes, (name_prefix or "data") + ".session.silence_minutes")
+                if "checkpoint_interval_minutes" in data__session_keys:
+                    data__session_keys.remove("checkpoint_interval_minutes")
+                    data__session__checkpointintervalminutes = data__session["checkpoint_interval_minutes"]
+                    _span(data__session__checkpointintervalminutes, (name_prefix or "data") + ".session.checkpoint_interval_minutes")
+                if "start_deadline_seconds" in data__session_keys:
+                    data__session_keys.remove("start_deadline_seconds")
+                    data__session__startdeadlineseconds = data__session["start_deadline_seconds"]
+                    _span(data__session__startdeadlineseconds, (name_prefix or "data") + ".session.start_deadline_seconds")
+                if data__session_keys:
+                    raise Invalid("" + (name_prefix or "data") + ".session must not contain "+str(sorted(data__session_keys))+" properties")
+        if "budget" in data_keys:
+            data_keys.remove("budget")
+            data__budget = data["budget"]
+            if not isinstance(data__budget, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".budget must be object")
+            data__budget_is_dict = isinstance(data__budget, dict)
+            if data__budget_is_dict:
+                data__budget_keys = set(data__budget.keys())
+                if "max_cost_usd" in data__budget_keys:
+                    data__budget_keys.remove("max_cost_usd")
+                    data__budget__maxcostusd = data__budget["max_cost_usd"]
+                    if not isinstance(data__budget__maxcostusd, (int, float, NoneType)) or isinstance(data__budget__maxcostusd, bool):
+                        raise Invalid("" + (name_prefix or "data") + ".budget.max_cost_usd must be number or null")
+                    if isinstance(data__budget__maxcostusd, (int, float)) and not isinstance(data__budget__maxcostusd, bool):
+                        if data__budget__maxcostusd < 0:
+                            raise Invalid("" + (name_prefix or "data") + ".budget.max_cost_usd must be bigger than or equal to 0")
+                        if data__budget__maxcostusd > 1000000000:
+                            raise Invalid("" + (name_prefix or "data") + ".budget.max_cost_usd must be smaller than or equal to 1000000000")
+                if "warning_threshold_pct" in data__budget_keys:
+                    data__budget_keys.remove("warning_threshold_pct")
+                    data__budget__warningthresholdpct = data__budget["warning_threshold_pct"]
+                    if not isinstance(data__budget__warningthresholdpct, (int, float)) or isinstance(data__budget__warningthresholdpct, bool):
+                        raise Invalid("" + (name_prefix or "data") + ".budget.warning_threshold_pct must be number")
+                    if isinstance(data__budget__warningthresholdpct, (int, float)) and not isinstance(data__budget__warningthresholdpct, bool):
+                        if data__budget__warningthresholdpct < 0:
+                            raise Invalid("" + (name_prefix or "data") + ".budget.warning_threshold_pct must be bigger than or equal to 0")
+                        if data__budget__warningthresholdpct > 100:
+                            raise Invalid("" + (name_prefix or "data") + ".budget.warning_threshold_pct must be smaller than or equal to 100")
+                if "max_sessions" in data__budget_keys:
+                    data__budget_keys.remove("max_sessions")
+                    data__budget__maxsessions = data__budget["max_sessions"]
+                    if not isinstance(data__budget__maxsessions, (int)) or isinstance(data__budget__maxsessions, bool):
+                        raise Invalid("" + (name_prefix or "data") + ".budget.max_sessions must be integer")
+                    if isinstance(data__budget__maxsessions, (int, float)) and not isinstance(data__budget__maxsessions, bool):
+                        if data__budget__maxsessions < 1:
+                            raise Invalid("" + (name_prefix or "data") + ".budget.max_sessions must be bigger than or equal to 1")
+                        if data__budget__maxsessions > 1000000000:
+                            raise Invalid("" + (name_prefix or "data") + ".budget.max_sessions must be smaller than or equal to 1000000000")
+                if "max_attempts_per_feature" in data__budget_keys:
+                    data__budget_keys.remove("max_attempts_per_feature")
+                    data__budget__maxattemptsperfeature = data__budget["max_attempts_per_feature"]
+                    if not isinstance(data__budget__maxattemptsperfeature, (int)) or isinstance(data__budget__maxattemptsperfeature, bool):
+                        raise Invalid("" + (name_prefix or "data") + ".budget.max_attempts_per_feature must be integer")
+                    if isinstance(data__budget__maxattemptsperfeature, (int, float)) and not isinstance(data__budget__maxattemptsperfeature, bool):
+                        if data__budget__maxattemptsperfeature < 1:
+                            raise Invalid("" + (name_prefix or "data") + ".budget.max_attempts_per_feature must be bigger than or equal to 1")
+                        if data__budget__maxattemptsperfeature > 1000000000:
+                            raise Invalid("" + (name_prefix or "data") + ".budget.max_attempts_per_feature must be smaller than or equal to 1000000000")
+                if data__budget_keys:
+                    raise Invalid("" + (name_prefix or "data") + ".budget must not contain "+str(sorted(data__budget_keys))+" properties")
+        if "recovery" in data_keys:
+            data_keys.remove("recovery")
+            data__recovery = data["recovery"]
+            if not isinstance(data__recovery, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".recovery must be object")
+            data__recovery_is_dict = isinstance(data__recovery, dict)
+            if data__recovery_is_dict:
+                data__recovery_keys = set(data__recovery.keys())
+                if "max_restarts" in data__recovery_keys:
+                    data__recovery_keys.remove("max_restarts")
+                    data__recovery__maxrestarts = data__recovery["max_restarts"]
+                    if not isinstance(data__recovery__maxrestarts, (int)) or isinstance(data__recovery__maxrestarts, bool):
+                        raise Invalid("" + (name_prefix or "data") + ".recovery.max_restarts must be integer")
+                    if isinstance(data__recovery__maxrestarts, (int, float)) and not isinstance(data__recovery__maxrestarts, bool):
+                        if data__recovery__maxrestarts < 0:
+                            raise Invalid("" + (name_prefix or "data") + ".recovery.max_restarts must be bigger than or equal to 0")
+                        if data__recovery__maxrestarts > 1000000000:
+                            raise Invalid("" + (name_prefix or "data") + ".recovery.max_restarts must be smaller than or equal to 1000000000")
+                if "backoff_base_seconds" in data__recovery_keys:
+                    data__recovery_keys.remove("backoff_base_seconds")
+                    data__recovery__backoffbaseseconds = data__recovery["backoff_base_seconds"]
+                    _delay(data__recovery__backoffbaseseconds, (name_prefix or "data") + ".recovery.backoff_base_seconds")
+                if "backoff_max_seconds" in data__recovery_keys:
+                    data__recovery_keys.remove("backoff_max_seconds")
+                    data__recovery__backoffmaxseconds = data__recovery["backoff_max_seconds"]
+                    _delay(data__recovery__backoffmaxseconds, (name_prefix or "data") + ".recovery.backoff_max_seconds")
+                if data__recovery_keys:
+                    raise Invalid("" + (name_prefix or "data") + ".recovery must not contain "+str(sorted(data__recovery_keys))+" properties")
+        if "enforcement" in data_keys:
+            data_keys.remove("enforcement")
+            data__enforcement = data["enforcement"]
+            if not isinstance(data__enforcement, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".enforcement must be object")
+            data__enforcement_is_dict = isinstance(data__enforcement, dict)
+            if data__enforcement_is_dict:
+                data__enforcement_keys = set(data__enforcement.keys())
+                if "handoff" in data__enforcement_keys:
+                    data__enforcement_keys.remove("handoff")
+                    data__enforcement__handoff = data__enforcement["handoff"]
+                    if not (isinstance(data__enforcement__handoff, str) and data__enforcement__handoff == 'required' or isinstance(data__enforcement__handoff, str) and data__enforcement__handoff == 'optional'):
+                        raise Invalid("" + (name_prefix or "data") + ".enforcement.handoff must be one of ['required', 'optional']")
+                if "protect_registry" in data__enforcement_keys:
+                    data__enforcement_keys.remove("protect_registry")
+                    data__enforcement__protectregistry = data__enforcement["protect_registry"]
+                    if not isinstance(data__enforcement__protectregistry, (bool)):
+                        raise Invalid("" + (name_prefix or "data") + ".enforcement.protect_registry must be boolean")
+                if data__enforcement_keys:
+                    raise Invalid("" + (name_prefix or "data") + ".enforcement must not contain "+str(sorted(data__enforcement_keys))+" properties")
+        if "commands" in data_keys:
+            data_keys.remove("commands")
+            data__commands = data["commands"]
+            if not isinstance(data__commands, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".commands must be object")
+            data__commands_is_dict = isinstance(data__commands, dict)
+            if data__commands_is_dict:
+                data__commands_keys = set(data__commands.keys())
+                if "setup" in data__commands_keys:
+                    data__commands_keys.remove("setup")
+                    data__commands__setup = data__commands["setup"]
+                    _shell(data__commands__setup, (name_prefix or "data") + ".commands.setup")
+                if "baseline" in data__commands_keys:
+                    data__commands_keys.remove("baseline")
+                    data__commands__baseline = data__commands["baseline"]
+                    _shell(data__commands__baseline, (name_prefix or "data") + ".commands.baseline")
+                if "health" in data__commands_keys:
+                    data__commands_keys.remove("health")
+                    data__commands__health = data__commands["health"]
+                    if not isinstance(data__commands__health, (list, tuple)):
+                        raise Invalid("" + (name_prefix or "data") + ".commands.health must be array")
+                    data__commands__health_is_list = isinstance(data__commands__health, (list, tuple))
+                    if data__commands__health_is_list:
+                        data__commands__health_len = len(data__commands__health)
+                        if data__commands__health_len > 100:
+                            raise Invalid("" + (name_prefix or "data") + ".commands.health must contain less than or equal to 100 items")
+                        for data__commands__health_x, data__commands__health_item in enumerate(data__commands__health):
+                            data__commands__health_item_any_of_count76 = 0
+                            if not data__commands__health_item_any_of_count76:
+                                try:
+                                    if not isinstance(data__commands__health_item, (str)):
+                                        raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be string")
+                                    if isinstance(data__commands__health_item, str):
+                                        data__commands__health_item_len = len(data__commands__health_item)
+                                        if data__commands__health_item_len < 1:
+                                            raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
+                                        if data__commands__health_item_len > 20000:
+                                            raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                                    data__commands__health_item_any_of_count76 += 1
+                                except Invalid: pass
+                            if not data__commands__health_item_any_of_count76:
+                                try:
+                                    if not isinstance(data__commands__health_item, (list, tuple)):
+                                        raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be array")
+                                    data__commands__health_item_is_list = isinstance(data__commands__health_item, (list, tuple))
+                                    if data__commands__health_item_is_list:
+                                        data__commands__health_item_len = len(data__commands__health_item)
+                                        if data__commands__health_item_len < 1:
+                                            raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must contain at least 1 items")
+                                        if data__commands__health_item_len > 1000:
+                                            raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must contain less than or equal to 1000 items")
+                                        for data__commands__health_item_x, data__commands__health_item_item in enumerate(data__commands__health_item):
+                                            if not isinstance(data__commands__health_item_item, (str)):
+                                                raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}][{data__commands__health_item_x}]".format(**locals()) + " must be string")
+                                            if isinstance(data__commands__health_item_item, str):
+                                                data__commands__health_item_item_len = len(data__commands__health_item_item)
+                                                if data__commands__health_item_item_len > 20000:
+                                                    raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}][{data__commands__health_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                                    data__commands__health_item_any_of_count76 += 1
+                                except Invalid: pass
+                            if not data__commands__health_item_any_of_count76:
+                                raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " cannot be validated by any definition")
+                if data__commands_keys:
+                    raise Invalid("" + (name_prefix or "data") + ".commands must not contain "+str(sorted(data__commands_keys))+" properties")
+        if "agent" in data_keys:
+            data_keys.remove("agent")
+            data__agent = data["agent"]
+            if not isinstance(data__agent, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".agent must be object")
+            data__agent_is_dict = isinstance(data__agent, dict)
+            if data__agent_is_dict:
+                data__agent_keys = set(data__agent.keys())
+                if "name" in data__agent_keys:
+                    data__agent_keys.remove("name")
+                    data__agent__name = data__agent["name"]
+                    _name(data__agent__name, (name_prefix or "data") + ".agent.name")
+                if "argv" in data__agent_keys:
+                    data__agent_keys.remove("argv")
+                    data__agent__argv = data__agent["argv"]
+                    if not isinstance(data__agent__argv, (list, tuple, NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".agent.argv must be array or null")
+                    data__agent__argv_is_list = isinstance(data__agent__argv, (list, tuple))
+                    if data__agent__argv_is_list:
+                        data__agent__argv_len = len(data__agent__argv)
+                        if data__agent__argv_len < 1:
+                            raise Invalid("" + (name_prefix or "data") + ".agent.argv must contain at least 1 items")
+                        if data__agent__argv_len > 1000:
+                            raise Invalid("" + (name_prefix or "data") + ".agent.argv must contain less than or equal to 1000 items")
+                        for data__agent__argv_x, data__agent__argv_item in enumerate(data__agent__argv):
+                            if not isinstance(data__agent__argv_item, (str)):
+                                raise Invalid("" + (name_prefix or "data") + ".agent.argv[{data__agent__argv_x}]".format(**locals()) + " must be string")
+                            if isinstance(data__agent__argv_item, str):
+                                data__agent__argv_item_len = len(data__agent__argv_item)
+                                if data__agent__argv_item_len > 20000:
+                                    raise Invalid("" + (name_prefix or "data") + ".agent.argv[{data__agent__argv_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                if "model" in data__agent_keys:
+                    data__agent_keys.remove("model")
+                    data__agent__model = data__agent["model"]
+                    data__agent__model_any_of_count77 = 0
+                    if not data__agent__model_any_of_count77:
+                        try:
+                            _line(data__agent__model, (name_prefix or "data") + ".agent.model")
+                            data__agent__model_any_of_count77 += 1
+                        except Invalid: pass
+                    if not data__agent__model_any_of_count77:
+                        try:
+                            if not isinstance(data__agent__model, (NoneType)):
+                                raise Invalid("" + (name_prefix or "data") + ".agent.model must be null")
+                            data__agent__model_any_of_count77 += 1
+                        except Invalid: pass
+                    if not data__agent__model_any_of_count77:
+                        raise Invalid("" + (name_prefix or "data") + ".agent.model cannot be validated by any definition")
+                if "permission_mode" in data__agent_keys:
+                    data__agent_keys.remove("permission_mode")
+                    data__agent__permissionmode = data__agent["permission_mode"]
+                    data__agent__permissionmode_any_of_count78 = 0
+                    if not data__agent__permissionmode_any_of_count78:
+                        try:
+                            _line(data__agent__permissionmode, (name_prefix or "data") + ".agent.permission_mode")
+                            data__agent__permissionmode_any_of_count78 += 1
+                        except Invalid: pass
+                    if not data__agent__permissionmode_any_of_count78:
+                        try:
+                            if not isinstance(data__agent__permissionmode, (NoneType)):
+                                raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode must be null")
+                            data__agent__permissionmode_any_of_count78 += 1
+                        except Invalid: pass
+                    if not data__agent__permissionmode_any_of_count78:
+                        raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode cannot be validated by any definition")
+                if "allowed_tools" in data__agent_keys:
+                    data__agent_keys.remove("allowed_tools")
+                    data__agent__allowedtools = data__agent["allowed_tools"]
+                    if not isinstance(data__agent__allowedtools, (list, tuple)):
+                        raise Invalid("" + (name_prefix or "data") + ".agent.allowed_tools must be array")
+                    data__agent__allowedtools_is_list = isinstance(data__agent__allowedtools, (list, tuple))
+                    if data__agent__allowedtools_is_list:
+                        data__agent__allowedtools_len = len(data__agent__allowedtools)
+                        if data__agent__allowedtools_len > 1000:
+                            raise Invalid("" + (name_prefix or "data") + ".agent.allowed_tools must contain less than or equal to 1000 items")
+                        for data__agent__allowedtools_x, data__agent__allowedtools_item in enumerate(data__agent__allowedtools):
+                            _line(data__agent__allowedtools_item, (name_prefix or "data") + ".agent.allowed_tools[{data__agent__allowedtools_x}]".format(**locals()))
+                if "keep_failed_work" in data__agent_keys:
+                    data__agent_keys.remove("keep_failed_work")
+                    data__agent__keepfailedwork = data__agent["keep_failed_work"]
+                    if not isinstance(data__agent__keepfailedwork, (bool)):
+                        raise Invalid("" + (name_prefix or "data") + ".agent.keep_failed_work must be boolean")
+                if data__agent_keys:
+                    raise Invalid("" + (name_prefix or "data") + ".agent must not contain "+str(sorted(data__agent_keys))+" properties")
+        if "checkpoints" in data_keys:
+            data_keys.remove("checkpoints")
+            data__checkpoints = data["checkpoints"]
+            if not isinstance(data__checkpoints, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".checkpoints must be object")
+            data__checkpoints_is_dict = isinstance(data__checkpoints, dict)
+            if data__checkpoints_is_dict:
+                data__checkpoints_keys = set(data__checkpoints.keys())
+                if "keep" in data__checkpoints_keys:
+                    data__checkpoints_keys.remove("keep")
+                    data__checkpoints__keep = data__checkpoints["keep"]
+                    if not isinstance(data__checkpoints__keep, (int)) or isinstance(data__checkpoints__keep, bool):
+                        raise Invalid("" + (name_prefix or "data") + ".checkpoints.keep must be integer")
+                    if isinstance(data__checkpoints__keep, (int, float)) and not isinstance(data__checkpoints__keep, bool):
+                        if data__checkpoints__keep < 1:
+                            raise Invalid("" + (name_prefix or "data") + ".checkpoints.keep must be bigger than or equal to 1")
+                        if data__checkpoints__keep > 1000000000:
+                            raise Invalid("" + (name_prefix or "data") + ".checkpoints.keep must be smaller than or equal to 1000000000")
+                if "max_file_mb" in data__checkpoints_keys:
+                    data__checkpoints_keys.remove("max_file_mb")
+                    data__checkpoints__maxfilemb = data__checkpoints["max_file_mb"]
+                    if not isinstance(data__checkpoints__maxfilemb, (int)) or isinstance(data__checkpoints__maxfilemb, bool):
+                        raise Invalid("" + (name_prefix or "data") + ".checkpoints.max_file_mb must be integer")
+                    if isinstance(data__checkpoints__maxfilemb, (int, float)) and not isinstance(data__checkpoints__maxfilemb, bool):
+                        if data__checkpoints__maxfilemb < 1:
+                            raise Invalid("" + (name_prefix or "data") + ".checkpoints.max_file_mb must be bigger than or equal to 1")
+                        if data__checkpoints__maxfilemb > 1000000000:
+                            raise Invalid("" + (name_prefix or "data") + ".checkpoints.max_file_mb must be smaller than or equal to 1000000000")
+                if "max_total_mb" in data__checkpoints_keys:
+                    data__checkpoints_keys.remove("max_total_mb")
+                    data__checkpoints__maxtotalmb = data__checkpoints["max_total_mb"]
+                    if not isinstance(data__checkpoints__maxtotalmb, (int)) or isinstance(data__checkpoints__maxtotalmb, bool):
+                        raise Invalid("" + (name_prefix or "data") + ".checkpoints.max_total_mb must be integer")
+                    if isinstance(data__checkpoints__maxtotalmb, (int, float)) and not isinstance(data__checkpoints__maxtotalmb, bool):
+                        if data__checkpoints__maxtotalmb < 1:
+                            raise Invalid("" + (name_prefix or "data") + ".checkpoints.max_total_mb must be bigger than or equal to 1")
+                        if data__checkpoints__maxtotalmb > 1000000000:
+                            raise Invalid("" + (name_prefix or "data") + ".checkpoints.max_total_mb must be smaller than or equal to 1000000000")
+                if data__checkpoints_keys:
+                    raise Invalid("" + (name_prefix or "data") + ".checkpoints must not contain "+str(sorted(data__checkpoints_keys))+" properties")
+        if "notifications" in data_keys:
+            data_keys.remove("notifications")
+            data__notifications = data["notifications"]
+            if not isinstance(data__notifications, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".notifications must be object")
+            data__notifications_is_dict = isinstance(data__notifications, dict)
+            if data__notifications_is_dict:
+                data__notifications_keys = set(data__notifications.keys())
+                if "webhook" in data__notifications_keys:
+                    data__notifications_keys.remove("webhook")
+                    data__notifications__webhook = data__notifications["webhook"]
+                    data__notifications__webhook_any_of_count79 = 0
+                    if not data__notifications__webhook_any_of_count79:
+                        try:
+                            _line(data__notifications__webhook, (name_prefix or "data") + ".notifications.webhook")
+                            data__notifications__webhook_any_of_count79 += 1
+                        except Invalid: pass
+                    if not data__notifications__webhook_any_of_count79:
+                        try:
+                            if not isinstance(data__notifications__webhook, (NoneType)):
+                                raise Invalid("" + (name_prefix or "data") + ".notifications.webhook must be null")
+                            data__notifications__webhook_any_of_count79 += 1
+                        except Invalid: pass
+                    if not data__notifications__webhook_any_of_count79:
+                        raise Invalid("" + (name_prefix or "data") + ".notifications.webhook cannot be validated by any definition")
+                if "command" in data__notifications_keys:
+                    data__notifications_keys.remove("command")
+                    data__notifications__command = data__notifications["command"]
+                    _shell(data__notifications__command, (name_prefix or "data") + ".notifications.command")
+                if data__notifications_keys:
+                    raise Invalid("" + (name_prefix or "data") + ".notifications must not contain "+str(sorted(data__notifications_keys))+" properties")
+        if "logging" in data_keys:
+            data_keys.remove("logging")
+            data__logging = data["logging"]
+            if not isinstance(data__logging, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".logging must be object")
+            data__logging_is_dict = isinstance(data__logging, dict)
+            if data__logging_is_dict:
+                data__logging_keys = set(data__logging.keys())
+                if "level" in data__logging_keys:
+                    data__logging_keys.remove("level")
+                    data__logging__level = data__logging["level"]
+                    if not (isinstance(data__logging__level, str) and data__logging__level == 'DEBUG' or isinstance(data__logging__level, str) and data__logging__level == 'INFO' or isinstance(data__logging__level, str) and data__logging__level == 'WARNING' or isinstance(data__logging__level, str) and data__logging__level == 'ERROR'):
+                        raise Invalid("" + (name_prefix or "data") + ".logging.level must be one of ['DEBUG', 'INFO', 'WARNING', 'ERROR']")
+                if "format" in data__logging_keys:
+                    data__logging_keys.remove("format")
+                    data__logging__format = data__logging["format"]
+                    if not (isinstance(data__logging__format, str) and data__logging__format == 'text' or isinstance(data__logging__format, str) and data__logging__format == 'json'):
+                        raise Invalid("" + (name_prefix or "data") + ".logging.format must be one of ['text', 'json']")
+                if data__logging_keys:
+                    raise Invalid("" + (name_prefix or "data") + ".logging must not contain "+str(sorted(data__logging_keys))+" properties")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
+def _span(data, name_prefix=None):
+    if not isinstance(data, (int, float)) or isinstance(data, bool):
+        raise Invalid("" + (name_prefix or "data") + " must be number")
+    if isinstance(data, (int, float)) and not isinstance(data, bool):
+        if data > 1000000:
+            raise Invalid("" + (name_prefix or "data") + " must be smaller than or equal to 1000000")
+        if data <= 0:
+            raise Invalid("" + (name_prefix or "data") + " must be bigger than 0")
+    return data
+
+def _shell(data, name_prefix=None):
+    data_any_of_count80 = 0
+    if not data_any_of_count80:
+        try:
+            if not isinstance(data, (str)):
+                raise Invalid("" + (name_prefix or "data") + " must be string")
+            if isinstance(data, str):
+                data_len = len(data)
+                if data_len < 1:
+                    raise Invalid("" + (name_prefix or "data") + " must be longer than or equal to 1 characters")
+                if data_len > 20000:
+                    raise Invalid("" + (name_prefix or "data") + " must be shorter than or equal to 20000 characters")
+            data_any_of_count80 += 1
+        except Invalid: pass
+    if not data_any_of_count80:
+        try:
+            if not isinstance(data, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + " must be array")
+            data_is_list = isinstance(data, (list, tuple))
+            if data_is_list:
+                data_len = len(data)
+                if data_len < 1:
+                    raise Invalid("" + (name_prefix or "data") + " must contain at least 1 items")
+                if data_len > 1000:
+                    raise Invalid("" + (name_prefix or "data") + " must contain less than or equal to 1000 items")
+                for data_x, data_item in enumerate(data):
+                    if not isinstance(data_item, (str)):
+                        raise Invalid("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be string")
+                    if isinstance(data_item, str):
+                        data_item_len = len(data_item)
+                        if data_item_len > 20000:
+                            raise Invalid("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+            data_any_of_count80 += 1
+        except Invalid: pass
+    if not data_any_of_count80:
+        try:
+            if not isinstance(data, (NoneType)):
+                raise Invalid("" + (name_prefix or "data") + " must be null")
+            data_any_of_count80 += 1
+        except Invalid: pass
+    if not data_any_of_count80:
+        raise Invalid("" + (name_prefix or "data") + " cannot be validated by any definition")
+    return data
+
+def _delay(data, name_prefix=None):
+    if not isinstance(data, (int, float)) or isinstance(data, bool):
+        raise Invalid("" + (name_prefix or "data") + " must be number")
+    if isinstance(data, (int, float)) and not isinstance(data, bool):
+        if data < 0:
+            raise Invalid("" + (name_prefix or "data") + " must be bigger than or equal to 0")
+        if data > 1000000:
+            raise Invalid("" + (name_prefix or "data") + " must be smaller than or equal to 1000000")
+    return data
+
 def _document_checkpoint(data, name_prefix=None):
     if not isinstance(data, (dict)):
         raise Invalid("" + (name_prefix or "data") + " must be object")
@@ -2782,19 +3240,19 @@ def _document_checkpoint(data, name_prefix=None):
         if "label" in data_keys:
             data_keys.remove("label")
             data__label = data["label"]
-            data__label_any_of_count75 = 0
-            if not data__label_any_of_count75:
+            data__label_any_of_count81 = 0
+            if not data__label_any_of_count81:
                 try:
                     _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count75 += 1
+                    data__label_any_of_count81 += 1
                 except Invalid: pass
-            if not data__label_any_of_count75:
+            if not data__label_any_of_count81:
                 try:
                     if not isinstance(data__label, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count75 += 1
+                    data__label_any_of_count81 += 1
                 except Invalid: pass
-            if not data__label_any_of_count75:
+            if not data__label_any_of_count81:
                 raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
         if "kind" in data_keys:
             data_keys.remove("kind")
@@ -2820,121 +3278,121 @@ def _document_checkpoint(data, name_prefix=None):
         if "tag" in data_keys:
             data_keys.remove("tag")
             data__tag = data["tag"]
-            data__tag_any_of_count76 = 0
-            if not data__tag_any_of_count76:
+            data__tag_any_of_count82 = 0
+            if not data__tag_any_of_count82:
                 try:
                     _line(data__tag, (name_prefix or "data") + ".tag")
-                    data__tag_any_of_count76 += 1
+                    data__tag_any_of_count82 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count76:
+            if not data__tag_any_of_count82:
                 try:
                     if not isinstance(data__tag, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".tag must be null")
-                    data__tag_any_of_count76 += 1
+                    data__tag_any_of_count82 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count76:
+            if not data__tag_any_of_count82:
                 raise Invalid("" + (name_prefix or "data") + ".tag cannot be validated by any definition")
         if "text" in data_keys:
             data_keys.remove("text")
             data__text = data["text"]
-            data__text_any_of_count77 = 0
-            if not data__text_any_of_count77:
+            data__text_any_of_count83 = 0
+            if not data__text_any_of_count83:
                 try:
                     _text(data__text, (name_prefix or "data") + ".text")
-                    data__text_any_of_count77 += 1
+                    data__text_any_of_count83 += 1
                 except Invalid: pass
-            if not data__text_any_of_count77:
+            if not data__text_any_of_count83:
                 try:
                     if not isinstance(data__text, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".text must be null")
-                    data__text_any_of_count77 += 1
+                    data__text_any_of_count83 += 1
                 except Invalid: pass
-            if not data__text_any_of_count77:
+            if not data__text_any_of_count83:
                 raise Invalid("" + (name_prefix or "data") + ".text cannot be validated by any definition")
         if "index" in data_keys:
             data_keys.remove("index")
             data__index = data["index"]
-            data__index_any_of_count78 = 0
-            if not data__index_any_of_count78:
+            data__index_any_of_count84 = 0
+            if not data__index_any_of_count84:
                 try:
                     _oid(data__index, (name_prefix or "data") + ".index")
-                    data__index_any_of_count78 += 1
+                    data__index_any_of_count84 += 1
                 except Invalid: pass
-            if not data__index_any_of_count78:
+            if not data__index_any_of_count84:
                 try:
                     if not isinstance(data__index, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".index must be null")
-                    data__index_any_of_count78 += 1
+                    data__index_any_of_count84 += 1
                 except Invalid: pass
-            if not data__index_any_of_count78:
+            if not data__index_any_of_count84:
                 raise Invalid("" + (name_prefix or "data") + ".index cannot be validated by any definition")
         if "meta" in data_keys:
             data_keys.remove("meta")
             data__meta = data["meta"]
-            data__meta_any_of_count79 = 0
-            if not data__meta_any_of_count79:
+            data__meta_any_of_count85 = 0
+            if not data__meta_any_of_count85:
                 try:
                     _oid(data__meta, (name_prefix or "data") + ".meta")
-                    data__meta_any_of_count79 += 1
+                    data__meta_any_of_count85 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count79:
+            if not data__meta_any_of_count85:
                 try:
                     if not isinstance(data__meta, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".meta must be null")
-                    data__meta_any_of_count79 += 1
+                    data__meta_any_of_count85 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count79:
+            if not data__meta_any_of_count85:
                 raise Invalid("" + (name_prefix or "data") + ".meta cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count80 = 0
-            if not data__head_any_of_count80:
+            data__head_any_of_count86 = 0
+            if not data__head_any_of_count86:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count80 += 1
+                    data__head_any_of_count86 += 1
                 except Invalid: pass
-            if not data__head_any_of_count80:
+            if not data__head_any_of_count86:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count80 += 1
+                    data__head_any_of_count86 += 1
                 except Invalid: pass
-            if not data__head_any_of_count80:
+            if not data__head_any_of_count86:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count81 = 0
-            if not data__branch_any_of_count81:
+            data__branch_any_of_count87 = 0
+            if not data__branch_any_of_count87:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count81 += 1
+                    data__branch_any_of_count87 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count81:
+            if not data__branch_any_of_count87:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count81 += 1
+                    data__branch_any_of_count87 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count81:
+            if not data__branch_any_of_count87:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "operation" in data_keys:
             data_keys.remove("operation")
             data__operation = data["operation"]
-            data__operation_any_of_count82 = 0
-            if not data__operation_any_of_count82:
+            data__operation_any_of_count88 = 0
+            if not data__operation_any_of_count88:
                 try:
                     _line(data__operation, (name_prefix or "data") + ".operation")
-                    data__operation_any_of_count82 += 1
+                    data__operation_any_of_count88 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count82:
+            if not data__operation_any_of_count88:
                 try:
                     if not isinstance(data__operation, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".operation must be null")
-                    data__operation_any_of_count82 += 1
+                    data__operation_any_of_count88 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count82:
+            if not data__operation_any_of_count88:
                 raise Invalid("" + (name_prefix or "data") + ".operation cannot be validated by any definition")
         if "changed" in data_keys:
             data_keys.remove("changed")
@@ -2987,36 +3445,36 @@ def _omission(data, name_prefix=None):
         if "size" in data_keys:
             data_keys.remove("size")
             data__size = data["size"]
-            data__size_any_of_count83 = 0
-            if not data__size_any_of_count83:
+            data__size_any_of_count89 = 0
+            if not data__size_any_of_count89:
                 try:
                     _count(data__size, (name_prefix or "data") + ".size")
-                    data__size_any_of_count83 += 1
+                    data__size_any_of_count89 += 1
                 except Invalid: pass
-            if not data__size_any_of_count83:
+            if not data__size_any_of_count89:
                 try:
                     if not isinstance(data__size, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".size must be null")
-                    data__size_any_of_count83 += 1
+                    data__size_any_of_count89 += 1
                 except Invalid: pass
-            if not data__size_any_of_count83:
+            if not data__size_any_of_count89:
                 raise Invalid("" + (name_prefix or "data") + ".size cannot be validated by any definition")
         if "sha256" in data_keys:
             data_keys.remove("sha256")
             data__sha256 = data["sha256"]
-            data__sha256_any_of_count84 = 0
-            if not data__sha256_any_of_count84:
+            data__sha256_any_of_count90 = 0
+            if not data__sha256_any_of_count90:
                 try:
                     _digest(data__sha256, (name_prefix or "data") + ".sha256")
-                    data__sha256_any_of_count84 += 1
+                    data__sha256_any_of_count90 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count84:
+            if not data__sha256_any_of_count90:
                 try:
                     if not isinstance(data__sha256, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".sha256 must be null")
-                    data__sha256_any_of_count84 += 1
+                    data__sha256_any_of_count90 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count84:
+            if not data__sha256_any_of_count90:
                 raise Invalid("" + (name_prefix or "data") + ".sha256 cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -3088,8 +3546,8 @@ def _document_baseline(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count85 = 0
-            if not data__command_any_of_count85:
+            data__command_any_of_count91 = 0
+            if not data__command_any_of_count91:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -3099,9 +3557,9 @@ def _document_baseline(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count85 += 1
+                    data__command_any_of_count91 += 1
                 except Invalid: pass
-            if not data__command_any_of_count85:
+            if not data__command_any_of_count91:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -3119,9 +3577,9 @@ def _document_baseline(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count85 += 1
+                    data__command_any_of_count91 += 1
                 except Invalid: pass
-            if not data__command_any_of_count85:
+            if not data__command_any_of_count91:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -3209,6 +3667,7 @@ def _name(data, name_prefix=None):
 VALIDATORS: dict[str, Any] = {
     'baseline': _document_baseline,
     'checkpoint': _document_checkpoint,
+    'config': _document_config,
     'evidence': _document_evidence,
     'feature': _document_feature,
     'handoff': _document_handoff,

@@ -44,7 +44,9 @@ def _typed(kind: str, part: dict[str, Any], root: dict[str, Any]) -> st.SearchSt
     if kind == "integer":
         return st.integers(-(10**12) if low is None else low, 10**12 if high is None else high)
     if kind == "number":
-        return st.floats(low, 1e12 if high is None else high, allow_nan=False) | st.integers(0, 10**6)
+        low = part.get("exclusiveMinimum", low)
+        exact = st.floats(low, 1e12 if high is None else high, exclude_min="exclusiveMinimum" in part)
+        return exact | st.integers(1, 100)
     if kind == "string":
         return _string(part)
     if kind == "array":
