@@ -263,7 +263,8 @@ def supervised(tmp_path: Path, code: str) -> tuple[subprocess.Popen[bytes], endi
     (tmp_path / "supervisor.py").write_text(
         textwrap.dedent(SUPERVISOR).format(path=sys.path, python=sys.executable)
     )
-    process = subprocess.Popen([sys.executable, "supervisor.py"], cwd=tmp_path)
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([sys.executable, "supervisor.py"], cwd=tmp_path, env=environ)
     appeared(tmp_path / "ready")
     pid, start = (tmp_path / "recorded").read_text().split()
     return process, ending.Recorded(int(pid), int(pid), start, host.boot_id())
