@@ -11,7 +11,7 @@ import time
 
 from ovn import names
 from ovn.errors import NotFound
-from ovn.state.journal import Journal
+from ovn.state.journal import FILE, Journal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def rewritten(place: Place, lines: Sequence[str], *, why: str) -> None:
 def record(place: Place, kind: str, data: Mapping[str, object]) -> None:
     """Append one record to the session's journal. Raises the journal's errors, StaleLease too."""
     folder = place.file(names.JOURNAL_FOLDER, place.active.session)
-    if not os.path.isdir(folder):  # only who knows the session's next number may begin a journal
+    if not os.path.isfile(os.path.join(folder, FILE)):  # to begin one takes the session's next number
         raise NotFound(f"session '{place.active.session}' has no journal on this machine")
     line = encode({"at": now(), "by": "hook", "data": data, "type": kind}).encode("utf-8", "replace")
     with Journal(folder) as journal:
