@@ -8,6 +8,10 @@ their subject: ``no checkpoint 'before_x' in session 'session-001'``.
 
 from __future__ import annotations
 
+TYPE_CHECKING = False  # typing's own costs a hook 10 ms
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class OvnError(Exception):
     """What went wrong (``str(error)``), what to do (``hint``), and the exit code.
@@ -81,6 +85,17 @@ class GitTimeout(GitFailed):
     """A git command did not end in the time it was given."""
 
     kind = "git-timeout"
+
+
+class Unsettled(GitFailed):
+    """Files moved while git read them; ``suspects`` are those it may have been. Try again."""
+
+    kind = "unsettled"
+    hint = "wait until the files hold still, or ignore those that never do, and try again"
+
+    def __init__(self, message: str, suspects: Iterable[bytes] = ()) -> None:
+        super().__init__(message)
+        self.suspects = frozenset(suspects)
 
 
 class Locked(OvnError):

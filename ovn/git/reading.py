@@ -13,7 +13,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ovn.errors import GitFailed, GitTimeout
+from ovn.errors import GitFailed, GitTimeout, Unsettled
 from ovn.git import index as indexes
 from ovn.git import selection, status
 from ovn.git.encoding import EXECUTABLE, FILE, SYMLINK, Entry
@@ -31,17 +31,6 @@ Known = dict[bytes, list[indexes.Row]]
 
 PRIVATE = ("-c", "core.splitIndex=false", "-c", "core.untrackedCache=false")
 """A private index is one plain file: a shared part would be left lying in the git folder."""
-
-
-class Unsettled(GitFailed):
-    """Files moved while git read them; ``suspects`` are those it may have been. Try again."""
-
-    kind = "unsettled"
-    hint = "wait until the files hold still, or ignore those that never do, and try again"
-
-    def __init__(self, message: str, suspects: Iterable[bytes] = ()) -> None:
-        super().__init__(message)
-        self.suspects = frozenset(suspects)
 
 
 @dataclass(frozen=True, slots=True)

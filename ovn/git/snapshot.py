@@ -16,7 +16,7 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ovn.errors import CorruptObject, GitFailed
+from ovn.errors import CorruptObject, GitFailed, Unsettled
 from ovn.git import filters, inprogress, meta, reading, selection, status, treeedit
 from ovn.git import index as indexes
 from ovn.git.disk import disk_errors
@@ -24,7 +24,6 @@ from ovn.git.encoding import decode_tree
 from ovn.git.files import Disk
 from ovn.git.pack import encode
 from ovn.git.paths import quote
-from ovn.git.reading import Unsettled
 
 if TYPE_CHECKING:
     from pathlib import Path
