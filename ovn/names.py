@@ -96,9 +96,11 @@ def handoff_file(session: str) -> str:
 def segment_file(session: str, first: int) -> str:
     """Return the path of the journal segment that begins with sequence number ``first``.
 
-    Twelve digits, so that names sort as numbers for a million million records.
+    Twelve digits, so that names sort as numbers for a million million records. A folder for
+    each hundred numbers: a fold writes the folders it changes anew, and their size must not
+    grow with the number of folds before it.
     """
-    return f"sessions/{session}/journal/{first:012d}.jsonl"
+    return f"{session_folder(session)}/journal/{first // 100:010d}/{first:012d}.jsonl"
 
 
 def ended_folder(month: str, session: str) -> str:

@@ -107,7 +107,7 @@ def test_where_things_lie():
         names.session_folder("session-001"): "sessions/session-001",
         names.session_file("session-001"): "sessions/session-001/session.json",
         names.handoff_file("session-001"): "sessions/session-001/handoff.json",
-        names.segment_file("session-001", 4211): "sessions/session-001/journal/000000004211.jsonl",
+        names.segment_file("session-001", 4211): "sessions/session-001/journal/0000000042/000000004211.jsonl",
         names.ended_folder("2026-11", "session-001"): "ended/2026-11/session-001",
         names.run_file("20261122-k3fz"): "runs/20261122-k3fz.json",
         names.operation_file("20261122-k3fz"): "operations/20261122-k3fz.json",

@@ -234,10 +234,10 @@ class Journal:
         further on. A power cut may leave that, but it ends this process too.
         """
         tail, seq = self._known[3:]
-        if self._knows(header) and not self._file.read(tail, FRAME_SIZE).strip(b"\0"):
+        if self._knows(header) and not frames.written(self._file.read(tail, FRAME_SIZE)):
             return header, tail, seq
         tail, seq = self._seek(header)
-        if not self._file.read(tail).strip(b"\0"):
+        if not frames.written(self._file.read(tail)):
             return header, tail, seq
         header, content = self._repaired()
         return header, content.tail, header.base + len(content.frames)
@@ -254,7 +254,7 @@ class Journal:
         header, content = self._content()
         if header is None or content.survivors:
             return self._salvaged(header)
-        end = content.tail + len(self._file.read(content.tail).rstrip(b"\0"))
+        end = content.tail + frames.written(self._file.read(content.tail))
         if end == content.tail:
             return header, content
         self._file.zero(content.tail, end)
