@@ -29,6 +29,7 @@ MAY_READ_THE_ENVIRONMENT = {
     "ovn/cli/": "its business",
     "ovn/githooks/": "the entry of git's hooks",
     "ovn/agents/": "the entry of the agents' hooks",
+    "ovn/demo/agent.py": "a process of its own: the agent of the demo",
     "ovn/crash.py": "armed by the tests, in whatever process it is",
     "ovn/git/run.py": "hands a scrubbed copy to git and to commands",
     "ovn/git/locate.py": "asks git where it is, with GIT_DIR as it was given",
@@ -39,6 +40,8 @@ MAY_PRINT = {
     "ovn/githooks/": "the entry of git's hooks",
     "ovn/agents/": "the entry of the agents' hooks",
     "ovn/runner/launch.py": "a process of its own: what becomes the agent",
+    "ovn/state/rollup.py": "a process of its own: what rolls packs up",
+    "ovn/demo/agent.py": "a process of its own: the agent of the demo",
 }
 BANNED = {
     "create_commit": "returns an id although the write failed (libgit2 1.9.7); write it as an object",
