@@ -92,15 +92,14 @@ def _labelled(
     session: str | None,
     worktree: str,
 ) -> Checkpoint:
-    labelled = [one for one in known if one.label is not None and one.label in (label, _slug_or_none(label))]
-    numbered = [one for one in labelled if one.tag and one.tag.endswith(f"/{label}")] or labelled
+    meant = _meant(label, known)
     wanted = where or session
-    inside = [one for one in numbered if one.session == wanted]
+    inside = [one for one in meant if one.session == wanted]
     if inside:
         return max(inside, key=number_of)
     if where:
         raise NotFound(f"no checkpoint {text!r}", hint=f"see 'git ovn list --session {where}'")
-    here = [one for one in labelled if one.worktree == worktree] or labelled
+    here = [one for one in meant if one.worktree == worktree] or meant
     if not here:
         raise NotFound(f"no checkpoint {text!r}", hint="see 'git ovn list'")
     sessions = sorted({one.session for one in here})
@@ -108,6 +107,12 @@ def _labelled(
         named = ", ".join(f"'{name}/{label}'" for name in sessions)
         raise Ambiguous(f"several sessions have a checkpoint {text!r}", hint=f"name one of {named}")
     return max(here, key=number_of)
+
+
+def _meant(label: str, known: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """Return the checkpoints with that label as typed, else those whose numbered tag it is."""
+    typed = [one for one in known if one.label is not None and one.label in (label, _slug_or_none(label))]
+    return typed or [one for one in known if one.tag and one.tag.endswith(f"/{label}")]
 
 
 def _slug_or_none(text: str) -> str | None:

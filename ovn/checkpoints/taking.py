@@ -98,7 +98,7 @@ def keep(store: StateStore, request: Request, shot: Snapshot, *, generation: int
 
 def _unheld(store: StateStore, request: Request, shot: Snapshot) -> Checkpoint:
     """Return the checkpoint without its id, its tag and its commit."""
-    now = store.clock.now()
+    now = store.clock.now().replace(microsecond=0)  # a commit knows no smaller unit
     heads = [shot.head] if shot.head else []
     index = _part(store, shot.index_tree, heads, "index", now)
     meta = _part(store, shot.meta_tree, list(dict.fromkeys([*heads, *shot.keeps])), "unfinished state", now)

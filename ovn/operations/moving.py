@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import checkpoints
 from ovn.errors import Diverged, NotFound
-from ovn.git import worktrees
+from ovn.git import snapshot as history
 from ovn.git.run import Git
 from ovn.operations import ledger
-from ovn.operations.change import Move
+from ovn.operations.change import Change, target_of
 from ovn.operations.transaction import Order, Outcome, carry_out
 
 if TYPE_CHECKING:
@@ -23,9 +24,18 @@ def restore(store: StateStore, order: Order, target: Checkpoint) -> Outcome:
 
     Raises WouldLose, Locked, NotTrusted; whatever it raises, everything is as before.
     """
-    return carry_out(
-        store, order, lambda shot: Move(store, shot, target, paths=order.paths, with_index=False)
-    )
+
+    def plan(shot: Snapshot) -> Change:
+        return Change(
+            store,
+            shot,
+            target_of(store, target),
+            paths=order.paths,
+            with_index=False,
+            trusted=order.limits.trusted,
+        )
+
+    return carry_out(store, order, plan)
 
 
 def rollback(store: StateStore, order: Order, target: Checkpoint) -> Outcome:
@@ -35,7 +45,7 @@ def rollback(store: StateStore, order: Order, target: Checkpoint) -> Outcome:
     others may have are inverted by new ones. Raises Diverged when another branch is checked
     out, and what ``restore`` raises.
     """
-    return carry_out(store, order, lambda shot: _roll_back(store, shot, target))
+    return carry_out(store, order, lambda shot: _roll_back(store, order, shot, target))
 
 
 def undo(store: StateStore, order: Order, operation: str | None) -> Outcome:
@@ -47,10 +57,10 @@ def undo(store: StateStore, order: Order, operation: str | None) -> Outcome:
     undone = ledger.to_undo(ledger.operations(store), operation, worktree)
     before = _checkpoint_before(store, undone)
 
-    def plan(shot: Snapshot) -> Move:
+    def plan(shot: Snapshot) -> Change:
         if not order.force:
             _must_be_where_it_left(undone, shot)
-        return _roll_back(store, shot, before)
+        return _roll_back(store, order, shot, before)
 
     return carry_out(store, _undoing(order, undone), plan)
 
@@ -64,8 +74,6 @@ def _checkpoint_before(store: StateStore, operation: Operation) -> Checkpoint:
 
 
 def _undoing(order: Order, undone: Operation) -> Order:
-    from dataclasses import replace
-
     return replace(order, undoes=undone.id, target=undone.before.checkpoint)
 
 
@@ -77,7 +85,7 @@ def _must_be_where_it_left(operation: Operation, shot: Snapshot) -> None:
     raise Diverged(f"{what} moved since operation {operation.id!r} ({operation.verb})")
 
 
-def _roll_back(store: StateStore, shot: Snapshot, target: Checkpoint) -> Move:
+def _roll_back(store: StateStore, order: Order, shot: Snapshot, target: Checkpoint) -> Change:
     """Return the move of files, index and branch back to ``target``."""
     if shot.branch != target.branch:
         name = (target.branch or "a detached HEAD").removeprefix("refs/heads/")
@@ -85,10 +93,15 @@ def _roll_back(store: StateStore, shot: Snapshot, target: Checkpoint) -> Move:
             f"checkpoint {target.id!r} was taken on {name!r}, which is not checked out",
             hint=f"switch to it first, or bring back files only with 'git ovn restore {target.id}'",
         )
-    if target.head == shot.head or shot.head is None:
-        return Move(store, shot, target)
-    git = Git(store.location)
-    if target.head is None or not worktrees.published(git, store.objects, target.head, shot.head):
-        return Move(store, shot, target, head=target.head)
-    inverse = worktrees.inverse_of_range(git, store.objects, target.head, shot.head)
-    return Move(store, shot, target, head=inverse)
+    head = target.head
+    if shot.head and head and head != shot.head and _published(store, head, shot.head):
+        head = history.inverse_of_range(Git(store.location), store.objects, head, shot.head)
+    return Change(store, shot, target_of(store, target), head=head, trusted=order.limits.trusted)
+
+
+def _published(store: StateStore, old: str, new: str) -> bool:
+    """Return whether a remote-tracking branch has a commit that leaving ``new`` for ``old`` drops."""
+    remote = list(store.objects.refs("refs/remotes/").values())
+    dropped = {commit.oid for commit in store.objects.walk([new], hide=[old])}
+    unpublished = {commit.oid for commit in store.objects.walk([new], hide=[old, *remote])}
+    return dropped != unpublished

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ovn import checkpoints, names
 from ovn.clock import rfc3339
@@ -14,7 +14,7 @@ from ovn.git.locks import operation_lock
 from ovn.model import codec, records
 from ovn.model.documents import Operation, Place
 from ovn.operations import ledger
-from ovn.operations.change import Move
+from ovn.operations.change import Change, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,33 +23,6 @@ if TYPE_CHECKING:
     from ovn.git.snapshot import Snapshot
     from ovn.model.documents import Checkpoint
     from ovn.state.store import StateStore
-
-
-class Change(Protocol):
-    """What an operation does, known before anything is written, so that it can be shown."""
-
-    head: str | None
-    """The commit that HEAD's branch points to afterwards; None where it stays."""
-
-    def describe(self) -> dict[str, object]:
-        """Return what ``--dry-run`` prints: paths written and deleted, the branch's move."""
-        ...
-
-    def would_lose(self) -> list[tuple[str, str]]:
-        """Return (path, why) for content that would be overwritten and exists nowhere else."""
-        ...
-
-    def set_aside(self, folder: Path) -> None:
-        """Move what would be lost into ``folder``."""
-        ...
-
-    def apply(self) -> None:
-        """Change files, index and branch, in this order. Raises; may leave a part done."""
-        ...
-
-    def differences(self, after: Snapshot) -> list[str]:
-        """Return the paths that are not as they should be in ``after``."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,34 +66,34 @@ def carry_out(store: StateStore, order: Order, plan: Callable[[Snapshot], Change
         recover(store, order.by)
         shot = checkpoints.look(store, order.limits)
         change = plan(shot)
-        lost = change.would_lose()
         if order.dry_run:
-            return Outcome(
-                change.describe() | {"would_lose": [{"path": path, "why": why} for path, why in lost]}
-            )
-        if lost and not order.force:
-            raise _refusal(order.verb, lost)
+            return Outcome(change.describe())
+        if change.lost and not order.force:
+            raise _refusal(order.verb, change)
         return _transact(store, order, shot, change)
+
+
+def _refusal(verb: str, change: Change) -> WouldLose:
+    first, more = change.lost[0], len(change.lost) - 1
+    others = f" (and {more} more)" if more else ""
+    lost = [{"path": loss.path, "why": loss.why} for loss in change.lost]
+    return WouldLose(f"{verb} would lose '{first.path}': {first.why}{others}", would_lose=lost)
 
 
 def _transact(store: StateStore, order: Order, shot: Snapshot, change: Change) -> Outcome:
     request = checkpoints.Request(order.session, kind="safety", text=f"before {order.verb}", by=order.by)
     safety = checkpoints.keep(store, request, shot, generation=order.generation).checkpoint
-    operation = _intent(store, order, shot, change, safety)
-    lost = change.would_lose()
-    if lost:
-        operation = replace(operation, aside=f"{names.LOCAL_FOLDER}/aside/{operation.id}")
-    _record(store, operation, order.by)
+    operation = _record(store, _intent(store, order, shot, change, safety), order.by)
     crash_point("operation.after_intent")
     try:
-        if lost:
-            change.set_aside(store.location.local / "aside" / operation.id)
+        if change.lost:
+            change.set_aside(_aside(store, operation))
         change.apply()
         crash_point("operation.after_branch")
         after = checkpoints.look(store, order.limits)
         wrong = change.differences(after)
         if wrong:
-            raise CorruptObject(f"{order.verb} left {len(wrong)} paths wrong, first {wrong[0]!r}")
+            raise CorruptObject(f"{order.verb} left {len(wrong)} paths wrong, first '{wrong[0]}'")
     except (OvnError, OSError):
         _reverse(store, operation, order.by)
         raise
@@ -153,29 +126,35 @@ def _reverse(store: StateStore, operation: Operation, by: str) -> Operation:
         operation.session, kind="safety", text=f"before reversing {operation.id}", by=by
     )
     checkpoints.keep(store, request, shot)
-    move = Move(store, shot, before, head=operation.before.head)
-    if move.would_lose():
-        move.set_aside(store.location.local / "aside" / operation.id)
-    move.apply()
+    change = Change(store, shot, target_of(store, before), head=operation.before.head)
+    if change.lost:
+        change.set_aside(_aside(store, operation))
+    change.apply()
     return _record(store, replace(operation, state="reversed", after=None), by)
+
+
+def _aside(store: StateStore, operation: Operation) -> Path:
+    return store.location.local / "aside" / operation.id
 
 
 def _intent(store: StateStore, order: Order, shot: Snapshot, change: Change, safety: Checkpoint) -> Operation:
     now = store.clock.now()
+    identity = names.new_id(now)
     return Operation(
         version=1,
-        id=names.new_id(now),
+        id=identity,
         verb=order.verb,
         state="open",
         at=rfc3339(now),
         session=order.session,
         worktree=store.location.worktree,
         before=replace(place(shot), checkpoint=safety.id),
-        after=Place(head=change.head or shot.head, branch=shot.branch),
+        after=Place(head=change.head, branch=shot.branch),
         target=order.target,
         feature=order.feature,
         paths=order.paths,
         undoes=order.undoes,
+        aside=f"{names.LOCAL_FOLDER}/aside/{identity}" if change.lost else None,
     )
 
 

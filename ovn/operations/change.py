@@ -1,0 +1,89 @@
+"""What an operation changes: files, and where asked index and branch. Planned whole before it begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ovn.git import restore, writing
+from ovn.git.paths import quote
+from ovn.git.restore import Target
+from ovn.git.run import Git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ovn.git.snapshot import Snapshot
+    from ovn.model.documents import Checkpoint
+    from ovn.state.store import StateStore
+
+STAYS = "stays"
+"""As ``head`` of a change: the branch does not move. (None would be: back to unborn.)"""
+
+
+class Change:
+    """From the work tree as ``shot`` saw it to ``target``; the plan is made here, nothing is written."""
+
+    def __init__(
+        self,
+        store: StateStore,
+        shot: Snapshot,
+        target: Target,
+        *,
+        paths: Iterable[str] = (),
+        with_index: bool = True,
+        head: str | None = STAYS,
+        trusted: bool = True,
+    ) -> None:
+        self._store = store
+        self._git = Git(store.location)
+        self._shot = shot
+        self._trusted = trusted
+        self.head = shot.head if head == STAYS else head
+        self.plan = restore.plan(self._git, store.objects, target, shot, paths=paths, with_index=with_index)
+
+    def describe(self) -> dict[str, object]:
+        """Return what ``--dry-run`` prints: paths written and deleted, the branch's move, losses."""
+        return {
+            "writes": [quote(path) for path in sorted(self.plan.writes)],
+            "deletes": [quote(path) for path in self.plan.deletes],
+            "kept": [quote(path) for path in sorted(self.plan.kept)],
+            "head": self.head if self.head != self._shot.head else None,
+            "would_lose": [{"path": loss.path, "why": loss.why} for loss in self.plan.would_lose],
+        }
+
+    @property
+    def lost(self) -> tuple[restore.Loss, ...]:
+        """What would be overwritten or deleted and is held nowhere else."""
+        return self.plan.would_lose
+
+    def set_aside(self, folder: Path) -> None:
+        """Move what would be lost into ``folder``, under its own path."""
+        writing.set_aside(self._git, self.plan, folder)
+
+    def apply(self) -> None:
+        """Change files, then index, then branch. Raises; then a part of it may be done."""
+        writing.apply(self._git, self._store.objects, self.plan, trusted=self._trusted)
+        if self.head != self._shot.head:
+            ref = self._shot.branch or "HEAD"
+            self._store.objects.update_ref(ref, self.head, self._shot.head, "git ovn: moved by an operation")
+
+    def differences(self, after: Snapshot) -> list[str]:
+        """Return what is not as planned in a snapshot taken afterwards."""
+        wrong = restore.differences(self._git, self._store.objects, self.plan, after)
+        return wrong if after.head == self.head else ["HEAD", *wrong]
+
+
+def target_of(store: StateStore, checkpoint: Checkpoint) -> Target:
+    """Return a checkpoint as something to bring back."""
+
+    def tree(commit: str | None) -> str | None:
+        return store.objects.commit(commit).tree if commit else None
+
+    return Target(
+        tree=checkpoint.tree,
+        index_tree=tree(checkpoint.index),
+        meta_tree=tree(checkpoint.meta),
+        head=checkpoint.head,
+        omitted=checkpoint.omitted,
+    )
