@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ovn.clock import Clock
+    from ovn.config import Config
     from ovn.git.locate import Location
     from ovn.git.settings import Settings
     from ovn.state.store import StateStore
@@ -51,6 +52,13 @@ class Context:
         from ovn.state.store import StateStore
 
         return StateStore.open(self.location)
+
+    @cached_property
+    def config(self) -> Config:
+        """``.overnight/config.yaml``, the contract's defaults where it says nothing; raises InvalidConfig."""
+        from ovn.config import load
+
+        return load(self.location.tree(), self.environ)
 
     @cached_property
     def settings(self) -> Settings:

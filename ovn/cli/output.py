@@ -77,6 +77,14 @@ class Output:
         """Print text of several lines, escaped, ending in one newline."""
         self._stdout.write(escape(text.removesuffix("\n"), lines=True) + "\n")
 
+    def patch(self, data: bytes) -> None:
+        """Print what git made of the repository's content: escaped on a terminal, else byte for byte."""
+        if self._stdout.isatty():
+            self.text(data.decode("utf-8", "surrogateescape"))
+            return
+        self._stdout.flush()
+        self._stdout.buffer.write(data)
+
     def json(self, document: Mapping[str, object]) -> None:
         """Print one JSON document with its ``version``; ASCII only, so safe on a terminal."""
         self._stdout.write(to_json(document))
