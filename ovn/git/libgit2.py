@@ -135,22 +135,25 @@ class Libgit2Store:
     # -- trees and commits -------------------------------------------------------------
 
     def entries(self, tree: str) -> dict[bytes, Entry]:
+        return encoding.decode_tree(self._tree(tree))
+
+    def _tree(self, tree: str) -> bytes:
         kind, data = self.read(tree)
         while (inner := encoding.peeled(kind, data)) is not None:
             kind, data = self.read(inner)
         if kind != "tree":
             raise CorruptObject(f"'{tree}' is a {kind}, not a tree")
-        return encoding.decode_tree(data)
+        return data
 
     def find(self, treeish: str, path: str) -> Entry | None:
-        return trees.find(self.entries, treeish, unquote(path))
+        return trees.find(self._tree, treeish, unquote(path))
 
     def blob(self, treeish: str, path: str) -> bytes | None:
         entry = self.find(treeish, path)
         return self.read(entry.oid)[1] if entry is not None and entry.kind == "blob" else None
 
     def changes(self, old: str | None, new: str | None) -> list[Change]:
-        return trees.changes(self.entries, old, new)
+        return trees.changes(self._tree, old, new)
 
     def commit(self, oid: str) -> CommitInfo:
         kind, data = self.read(oid)

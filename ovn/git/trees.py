@@ -8,57 +8,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ovn.git.encoding import differing, row_of
 from ovn.git.objects import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from ovn.git.encoding import Entry
 
     Reader = Callable[[str], dict[bytes, Entry]]
+    """Returns the rows of the tree that an id means (``ObjectStore.entries``)."""
+    RawReader = Callable[[str], bytes]
+    """Returns the bytes of the tree that a commit, tag or tree id means."""
 
 
-def find(entries: Reader, treeish: str, path: bytes) -> Entry | None:
+def find(read: RawReader, treeish: str, path: bytes) -> Entry | None:
     """Return the row of the tree at ``path``; None when there is none or a file is on the way."""
     oid, found = treeish, None
     for part in path.split(b"/"):
         if found is not None and found.kind != "tree":
             return None
-        found = entries(oid).get(part)
+        found = row_of(read(oid), part)
         if found is None:
             return None
         oid = found.oid
     return found
 
 
-def changes(entries: Reader, old: str | None, new: str | None) -> list[Change]:
+def changes(read: RawReader, old: str | None, new: str | None) -> list[Change]:
     """Return the files that differ, sorted by path. A file that became a folder is both."""
     found = []
     waiting = [(b"", old, new)]
     while waiting:
         prefix, before, after = waiting.pop()
-        for name, was, now in _differing(_rows(entries, before), _rows(entries, after)):
-            path = prefix + name
+        were, are = differing(_data(read, before), _data(read, after))
+        for name in were.keys() | are.keys():
+            was, now = were.get(name), are.get(name)
             if _is_tree(was) or _is_tree(now):
-                waiting.append((path + b"/", _folder(was), _folder(now)))
-            if not _is_tree(was) or not _is_tree(now):
-                file_was, file_now = _file(was), _file(now)
-                if file_was is not None or file_now is not None:
-                    found.append(Change(path, file_was, file_now))
+                waiting.append((prefix + name + b"/", _folder(was), _folder(now)))
+            change = Change(prefix + name, _file(was), _file(now))
+            if change.old != change.new:
+                found.append(change)
     return sorted(found, key=lambda change: change.path)
 
 
-def _rows(entries: Reader, tree: str | None) -> dict[bytes, Entry]:
-    return entries(tree) if tree is not None else {}
-
-
-def _differing(
-    before: dict[bytes, Entry], after: dict[bytes, Entry]
-) -> Iterator[tuple[bytes, Entry | None, Entry | None]]:
-    for name in before.keys() | after.keys():
-        was, now = before.get(name), after.get(name)
-        if was != now:
-            yield name, was, now
+def _data(read: RawReader, tree: str | None) -> bytes:
+    return read(tree) if tree is not None else b""
 
 
 def _is_tree(entry: Entry | None) -> bool:
