@@ -132,6 +132,46 @@ def exit_codes() -> str:
     return EXIT_CODES_HEAD + table(("code", "kind", "what happened", "hint"), lines)
 
 
+# -- config.md -------------------------------------------------------------------------
+
+
+CONFIG_HEAD = """\
+# .overnight/config.yaml
+
+All of it is optional; these are the defaults. An unknown key is an error with line and column.
+In values, and nowhere else, `${OVN_NAME}` and `${OVN_NAME:-default}` are expanded, after the file
+was parsed; other variables are not.
+
+"""
+
+
+def config() -> str:
+    """Each section's keys with their defaults, from the dataclasses, and rules, from the schema."""
+    from ovn.config import Config
+
+    rules = json.loads((ROOT / "schemas" / "config.schema.json").read_text(encoding="utf-8"))["properties"]
+    parts = [
+        CONFIG_HEAD + table(("key", "default", "rule"), [("`project`", "none", _rule(rules["project"]))])
+    ]
+    for name, section in vars_of(Config()):
+        if name != "project":
+            keys = rules[name]["properties"]
+            rows = [(code(key), code(_yaml(value)), _rule(keys[key])) for key, value in vars_of(section)]
+            about = paragraph(type(section).__doc__).removeprefix(f"`{name}:` ")
+            parts += [f"\n## {name}\n\n{about}\n\n", table(("key", "default", "rule"), rows)]
+    return "".join([*parts, "\n", _words([ROOT / "schemas" / "config.schema.json"])])
+
+
+def vars_of(document: Any) -> list[tuple[str, Any]]:
+    """Return the names and values of a slotted dataclass."""
+    return [(field.name, getattr(document, field.name)) for field in fields(document)]
+
+
+def _yaml(value: object) -> str:
+    """Return a default as it would stand in the file."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 # -- recovery.md -----------------------------------------------------------------------
 
 
@@ -193,8 +233,11 @@ one it knows.
 
 def schemas() -> str:
     """Each document's fields and their rules, from its JSON Schema."""
+    documents = sorted(
+        path for path in (ROOT / "schemas").glob("*.schema.json") if path.name != "config.schema.json"
+    )
     parts = [SCHEMAS_HEAD]
-    for path in sorted((ROOT / "schemas").glob("*.schema.json")):
+    for path in documents:
         schema = json.loads(path.read_text(encoding="utf-8"))
         parts += [f"## {schema['title']}\n", f"{schema.get('description', '')} (`{schema['$id']}`)\n"]
         parts.append(_fields(schema))
@@ -203,15 +246,16 @@ def schemas() -> str:
                 parts += [f"### {schema['title']}: {name.removeprefix('data.')}\n"]
                 parts += [part["description"] + "\n"] if "description" in part else []
                 parts.append(_fields(part))
-    names = _shared(sorted((ROOT / "schemas").glob("*.schema.json")))
-    parts += [
-        "## Words used above\n",
-        table(("word", "rule"), ((code(name), rule) for name, rule in names.items())),
-    ]
-    return "\n".join(parts)
+    return "\n".join([*parts, _words(documents)])
 
 
-def _shared(paths: list[Path]) -> dict[str, str]:
+def _words(schemas: Iterable[Path]) -> str:
+    """Return the section that says what the names of rules stand for."""
+    rows = ((code(name), rule) for name, rule in _shared(schemas).items())
+    return "## Words used above\n\n" + table(("word", "rule"), rows)
+
+
+def _shared(paths: Iterable[Path]) -> dict[str, str]:
     """Return the rule of each plain definition; they mean the same in every schema."""
     found: dict[str, str] = {}
     for path in paths:
@@ -231,7 +275,7 @@ def _fields(schema: dict[str, Any]) -> str:
 
 
 LIMITS = {"minimum": "at least {}", "maximum": "at most {}", "maxLength": "at most {} characters",
-          "minLength": "at least {} characters", "maxItems": "at most {}", "minItems": "at least {}",
+          "minLength": "at least {} characters", "maxItems": "at most {} of them", "minItems": "at least {} of them",
           "pattern": "`{}`"}  # fmt: skip
 
 
@@ -247,19 +291,23 @@ def _rule(part: dict[str, Any]) -> str:
         if word in part:
             return " or ".join(_rule(choice) for choice in part[word])
     kinds = part.get("type", "any value")
-    text = " or ".join(kinds) if isinstance(kinds, list) else kinds
+    *plain, last = sorted([kinds] if isinstance(kinds, str) else kinds, key=lambda kind: kind == "null")
+    text = " or ".join(plain or [last])
     if "items" in part:
-        text += f" of {_rule(part['items'])}"
+        rule = _rule(part["items"])
+        text += f" of ({rule})" if " " in rule else f" of {rule}"
     values = part.get("additionalProperties")
     if isinstance(values, dict):
         text += f" with values {_rule(values)}"
-    return ", ".join([text, *(words.format(part[limit]) for limit, words in LIMITS.items() if limit in part)])
+    text = ", ".join([text, *(words.format(part[limit]) for limit, words in LIMITS.items() if limit in part)])
+    return f"{text} or {last}" if plain else text
 
 
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     # page: (the module that it describes, what builds it)
     "cli.md": ("ovn.cli.verbs", cli),
     "exit-codes.md": ("ovn.errors", exit_codes),
+    "config.md": ("ovn.config", config),
     "recovery.md": ("ovn.recovery", recovery),
     "schemas.md": ("ovn.schema", schemas),
 }
