@@ -11,7 +11,8 @@ import time
 
 from ovn import names
 from ovn.errors import NotFound
-from ovn.state.journal import FILE, Journal
+from ovn.state.journal import Journal
+from ovn.state.journalfile import FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
