@@ -97,7 +97,7 @@ def state(objects: ObjectStore, known: Known) -> Iterator[Finding]:
         fix = "put back by the next writing verb"
         yield Finding(ERROR, "state", names.STATE_REF, f"was rewound or rewritten: it lacks {kept}", fix)
     segments: dict[str, list[tuple[str, bytes]]] = {}
-    for path, entry in _files(objects, objects.commit(tip).tree):
+    for path, entry in files(objects, tip):
         try:
             data = objects.read(entry.oid)[1]
         except CorruptObject as error:
@@ -111,11 +111,12 @@ def state(objects: ObjectStore, known: Known) -> Iterator[Finding]:
         yield from journal_of(folder, parts, known)
 
 
-def _files(objects: ObjectStore, tree: str, below: str = "") -> Iterator[tuple[str, Entry]]:
+def files(objects: ObjectStore, tree: str, below: str = "") -> Iterator[tuple[str, Entry]]:
+    """Yield every file of a commit or tree with its path (quoted), in git's order."""
     for name, entry in objects.entries(tree).items():
         path = below + paths.quote(name)
         if entry.kind == "tree":
-            yield from _files(objects, entry.oid, path + "/")
+            yield from files(objects, entry.oid, path + "/")
         else:
             yield path, entry
 

@@ -29,13 +29,17 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "show": ("show", "show what a checkpoint holds"),
         "diff": ("diff", "show what changed since a checkpoint"),
         "operations": ("operations", "list what undo can take back"),
+        "log": ("log", "tell what happened, newest first"),
+        "session": ("session", "list the sessions, show one"),
         "help": ("help", "show what git ovn or one verb does"),
     },
     "work through the night": {},
     "mend": {
+        "fsck": ("fsck", "check what git ovn keeps here"),
         "hooks": ("hooks", "install git's hooks, take them out, or say what runs"),
     },
     "plumbing": {
+        "state": ("state", "read the state branch as it is"),
         "hook": ("hook", "run one of git's hooks, for other hook managers"),
     },
 }

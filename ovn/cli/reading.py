@@ -1,0 +1,40 @@
+"""What reading verbs do first: fold what is acknowledged, and say what came to light."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ovn.cli.context import Context
+    from ovn.state.fold import FoldReport
+
+
+def fold(context: Context) -> None:
+    """Fold what is pending; where that cannot be now (read-only, held, full) say so and go on."""
+    from ovn.errors import Locked, NoSpace, ReadOnlyRepository
+
+    waiting = context.store.pending()
+    if not waiting:
+        return
+    try:
+        report = context.store.fold()
+    except (Locked, NoSpace, ReadOnlyRepository) as error:
+        count = sum(waiting.values())
+        context.out.warning(f"{count} acknowledged records are not on the state branch yet: {error}")
+        return
+    tell(context, report)
+
+
+def tell(context: Context, report: FoldReport) -> None:
+    """Say on stderr what a fold found that nobody expected."""
+    for sentence in said(report):
+        context.out.warning(sentence)
+
+
+def said(report: FoldReport) -> list[str]:
+    """Return the sentences about a fold: branch put back, torn tail, lost and unreadable records."""
+    lines = [*report.said, *map(str, report.set_aside)]
+    if report.cut_bytes:
+        lines.append(f"{report.cut_bytes} bytes of a torn write were cut off; it was never acknowledged")
+    lines += [f"record {seq} of session '{session}' was damaged on disk" for session, seq in report.lost]
+    return lines
