@@ -274,9 +274,15 @@ def _fields(schema: dict[str, Any]) -> str:
     return table(("field", "rule"), rows)
 
 
-LIMITS = {"minimum": "at least {}", "maximum": "at most {}", "maxLength": "at most {} characters",
-          "minLength": "at least {} characters", "maxItems": "at most {} of them", "minItems": "at least {} of them",
-          "pattern": "`{}`"}  # fmt: skip
+LIMITS = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "maxLength": "at most {} characters",
+    "minLength": "at least {} characters",
+    "maxItems": "at most {} of them",
+    "minItems": "at least {} of them",
+    "pattern": "`{}`",
+}
 
 
 def _rule(part: dict[str, Any]) -> str:
