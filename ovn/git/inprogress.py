@@ -124,7 +124,7 @@ def write(git: Git, target: Unfinished) -> None:
     """
     git_dir = git.location.git_dir
     with disk_errors("cannot write the operation in progress"):
-        for name in FILES:
+        for name in [*FILES, *(COMPANIONS if target else ())]:
             (git_dir / name).unlink(missing_ok=True)
         for folder in FOLDERS:
             if (git_dir / folder).exists():

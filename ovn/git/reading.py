@@ -61,7 +61,7 @@ class Reader:
     def _through_index(self, paths: list[bytes]) -> dict[bytes, Entry | None]:
         index = self.folder / "index"
         rows = [row for path in paths for row in self.known.get(path, ())]
-        index.write_bytes(indexes.encode(rows + self._attributes(set(paths))))
+        index.write_bytes(indexes.encode(rows + self._attributes({*paths, *self.chosen.drop})))
         listing = b"".join(path + b"\0" for path in paths)
         switches = ("-z", "--add", "--remove", "--replace", "--stdin")
         try:
@@ -82,7 +82,10 @@ class Reader:
         return found
 
     def _attributes(self, taken: set[bytes]) -> list[indexes.Row]:
-        """Return the attribute files that a sparse checkout leaves out: git reads them from the index."""
+        """Return the attribute files that a sparse checkout leaves out: git reads them from the index.
+
+        One that was deleted says nothing any more.
+        """
         files = (path for path in self.known if path.rpartition(b"/")[2] == b".gitattributes")
         rows = [row for path in files if path not in taken for row in self.known[path]]
         return [row for row in rows if row[1] == 0 and self.disk.lstat(row[0]) is None]

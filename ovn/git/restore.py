@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 from ovn.errors import NotFound
 from ovn.git import meta, selection
 from ovn.git.disk import disk_errors
-from ovn.git.encoding import SYMLINK, object_id
+from ovn.git.encoding import EMPTY_TREE, SYMLINK, object_id
 from ovn.git.files import Disk
 from ovn.git.paths import quote, unquote
-from ovn.git.snapshot import EMPTY_TREE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,9 +45,7 @@ class Target:
     @classmethod
     def of(cls, snapshot: Snapshot) -> Target:
         """Return the target that a snapshot is."""
-        return cls(
-            snapshot.tree, snapshot.index_tree, snapshot.meta_tree, snapshot.head, snapshot.omitted
-        )
+        return cls(snapshot.tree, snapshot.index_tree, snapshot.meta_tree, snapshot.head, snapshot.omitted)
 
     def index(self, objects: ObjectStore) -> str:
         """Return the tree of the index, without what is unmerged."""

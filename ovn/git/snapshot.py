@@ -20,7 +20,7 @@ from ovn.errors import CorruptObject, GitFailed, Unsettled
 from ovn.git import filters, inprogress, meta, reading, selection, status, treeedit
 from ovn.git import index as indexes
 from ovn.git.disk import disk_errors
-from ovn.git.encoding import decode_tree
+from ovn.git.encoding import EMPTY_TREE, decode_tree
 from ovn.git.files import Disk
 from ovn.git.pack import encode
 from ovn.git.paths import quote
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from ovn.git.locate import Location
     from ovn.git.objects import ObjectStore
     from ovn.git.run import Git
-    from ovn.git.trees import Reader
+    from ovn.git.treeedit import Reader
     from ovn.model.documents import Omission
 
 TRIES = 6
 """Times that a snapshot is begun while files move, before the unsteady ones are copied aside."""
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+EMPTY_BLOB = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class _Camera:
         head_tree = objects.commit(found.head).tree if found.head else None
         index_tree, new = treeedit.edit(objects.entries, head_tree, found.staged)
         tree, more = treeedit.edit(_overlay(objects, new), index_tree, edits)
-        intents = [one.path for one in found.changed if one.intent]
+        intents = [one.path for one in found.changed if _intended(objects, head_tree, one)]
         extra = meta.build(objects, listed, intents, inprogress.read(git))
         if number < TRIES and indexes.signature(git.location) != index_was:
             raise Unsettled("the index was written meanwhile")
@@ -175,6 +175,16 @@ class _Camera:
         return edits
 
 
+def _intended(objects: ObjectStore, head_tree: str | None, one: status.Changed) -> bool:
+    """Return whether a path was added by ``git add -N`` only.
+
+    When its file is gone, git's status looks as for an empty file of HEAD: there HEAD is asked.
+    """
+    if one.staged or not one.deleted or one.index is None or one.index.oid != EMPTY_BLOB:
+        return one.intent
+    return head_tree is None or objects.find(head_tree, quote(one.path)) is None
+
+
 def _overlay(objects: ObjectStore, new: dict[str, bytes]) -> Reader:
     """Return a reader that knows the trees that are not written yet."""
     return lambda oid: decode_tree(new[oid]) if oid in new else objects.entries(oid)
@@ -206,6 +216,4 @@ def verify(objects: ObjectStore, commit: str, head: str | None) -> None:
     for tree in [info.tree, *(objects.commit(parent).tree for parent in info.parents if parent != head)]:
         for change in objects.changes(base, tree):
             if change.new is not None and change.new.kind == "blob" and not objects.exists(change.new.oid):
-                raise CorruptObject(
-                    lost.format(commit, quote(change.path)), hint="take the checkpoint again"
-                )
+                raise CorruptObject(lost.format(commit, quote(change.path)), hint="take the checkpoint again")

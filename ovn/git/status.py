@@ -142,9 +142,9 @@ def _changed(line: bytes) -> Changed:
     _, letters, sub, mode_head, mode_index, _, oid_head, oid_index, path = line.split(b" ", 8)
     x, y = chr(letters[0]), chr(letters[1])
     head = _entry(mode_head, oid_head)
-    # an intent to add is no row of the index to git: 'A' in the work tree; and when its file is
-    # gone too, 'D' for a row that by the first letter is not there
-    intent = y == "A" or (y == "D" and (x == "D" or (x == "." and head is None)))
+    # an intent to add is no row of the index to git: 'A' in the work tree; when its file is gone
+    # too, 'D' for a row that by the first letter is not there
+    intent = y == "A" or (x == "D" and y == "D")
     return Changed(
         path=path,
         staged=x != ".",

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from ovn.git.encoding import DIRECTORY, Entry, encode_tree, object_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from ovn.git.trees import Reader
+    Reader = Callable[[str], dict[bytes, Entry]]
+    """Returns the rows of a tree."""
 
 Rows = dict[bytes, Entry]
 
