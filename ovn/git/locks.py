@@ -141,7 +141,7 @@ def break_stale_locks(location: Location, *prefixes: str) -> list[Path]:
     removed = []
     with repository_lock(location):
         for prefix in prefixes or OUR_REFS:
-            if not prefix.startswith(OUR_REFS):
+            if prefix != names.STATE_REF and not prefix.startswith((names.OVN_REFS, names.TAG_REFS)):
                 raise ValueError(f"not refs of git ovn: {prefix!r}")
             for lock in _locks(location.common_dir, prefix):
                 with suppress(FileNotFoundError), disk_errors("cannot remove a stale lock"):

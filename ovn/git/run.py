@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -175,13 +176,33 @@ def _run(
             line, cwd=place, env=env, stdin=given, stdout=out, stderr=err, start_new_session=True
         )
         try:
-            code = process.wait(timeout)
+            code = _wait(process, timeout)
         except BaseException:  # time is up, or a signal's exception goes through here
             _end(process)
             raise
         out.seek(0)
         err.seek(0)
         return Answer(code, out.read(), err.read())
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float) -> int:
+    """Return the exit code as soon as there is one. Raises subprocess.TimeoutExpired.
+
+    ``Popen.wait`` with a timeout looks again after pauses of up to 50 ms: 2 ms more for each
+    git command, 40 ms for a long one.
+    """
+    try:
+        fd = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # not Linux, or one before 5.3
+        return process.wait(timeout)
+    try:
+        ended = select.poll()
+        ended.register(fd, select.POLLIN)
+        if not ended.poll(timeout * 1000):
+            raise subprocess.TimeoutExpired(process.args, timeout)
+    finally:
+        os.close(fd)
+    return process.wait()
 
 
 def _scratch() -> IO[bytes]:

@@ -140,9 +140,10 @@ def test_one_ref_or_folder_can_be_named(location, repo):
     assert break_stale_locks(location) == []
 
 
-def test_the_user_s_refs_are_never_touched(location):
-    with pytest.raises(ValueError, match="refs/heads/main"):
-        break_stale_locks(location, "refs/heads/main")
+@pytest.mark.parametrize("ref", ["refs/heads/main", "refs/heads/overnight/stateful", "refs/tags/", ""])
+def test_the_user_s_refs_are_never_touched(location, ref):
+    with pytest.raises(ValueError, match="not refs of git ovn"):
+        break_stale_locks(location, ref)
 
 
 def test_after_tidying_a_ref_that_a_kill_left_locked_can_be_written(location, repo):

@@ -162,6 +162,16 @@ def test_when_time_is_up_git_and_its_children_are_gone(git, repo, monkeypatch):
     assert not (repo.git_dir / "index.lock").exists()
 
 
+def test_a_kernel_without_pidfd_waits_all_the_same(git, monkeypatch):
+    def missing(pid):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(os, "pidfd_open", missing)
+    assert git.run("ls-files").text == "README"
+    with pytest.raises(GitTimeout):
+        git.run("-c", "alias.wait=!sleep 30", "wait", timeout=0.05)
+
+
 def test_an_interrupt_ends_git_too(git, repo):
     def interrupt(number, frame):
         raise KeyboardInterrupt
