@@ -33,7 +33,9 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "session": ("session", "list the sessions, show one"),
         "help": ("help", "show what git ovn or one verb does"),
     },
-    "work through the night": {},
+    "work through the night": {
+        "stop": ("stop", "end the running night from another terminal"),
+    },
     "mend": {
         "fsck": ("fsck", "check what git ovn keeps here"),
         "hooks": ("hooks", "install git's hooks, take them out, or say what runs"),
