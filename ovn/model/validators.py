@@ -19,13 +19,14 @@ class Invalid(ValueError):
     """A value breaks its schema; the message names the path and the rule."""
 
 
-_PATTERN_0 = re.compile('^[0-9a-f]{32}(?![\\s\\S])')
-_PATTERN_1 = re.compile('^[^\\n\\r\\u0000]*(?![\\s\\S])')
-_PATTERN_2 = re.compile('^[0-9a-f]{64}(?![\\s\\S])')
-_PATTERN_3 = re.compile('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[0-9]{4,12}(?![\\s\\S])')
-_PATTERN_4 = re.compile('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z(?![\\s\\S])')
-_PATTERN_5 = re.compile('^[0-9a-f]{40}(?![\\s\\S])')
-_PATTERN_6 = re.compile('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?![\\s\\S])')
+_PATTERN_0 = re.compile('^[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\\s\\S])')
+_PATTERN_1 = re.compile('^[0-9a-f]{32}(?![\\s\\S])')
+_PATTERN_2 = re.compile('^[^\\n\\r\\u0000]*(?![\\s\\S])')
+_PATTERN_3 = re.compile('^[0-9a-f]{64}(?![\\s\\S])')
+_PATTERN_4 = re.compile('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[0-9]{4,12}(?![\\s\\S])')
+_PATTERN_5 = re.compile('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z(?![\\s\\S])')
+_PATTERN_6 = re.compile('^[0-9a-f]{40}(?![\\s\\S])')
+_PATTERN_7 = re.compile('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?![\\s\\S])')
 
 
 def _document_session(data, name_prefix=None):
@@ -804,6 +805,254 @@ def _document_run(data, name_prefix=None):
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
+def _document_registry(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['project', 'version', 'features', 'completed_features']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "project" in data_keys:
+            data_keys.remove("project")
+            data__project = data["project"]
+            _line(data__project, (name_prefix or "data") + ".project")
+        if "version" in data_keys:
+            data_keys.remove("version")
+            data__version = data["version"]
+            if not (isinstance(data__version, str) and data__version == '1.0.0'):
+                raise Invalid("" + (name_prefix or "data") + ".version must be one of ['1.0.0']")
+        if "features" in data_keys:
+            data_keys.remove("features")
+            data__features = data["features"]
+            if not isinstance(data__features, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".features must be array")
+            data__features_is_list = isinstance(data__features, (list, tuple))
+            if data__features_is_list:
+                data__features_len = len(data__features)
+                if data__features_len > 100000:
+                    raise Invalid("" + (name_prefix or "data") + ".features must contain less than or equal to 100000 items")
+                for data__features_x, data__features_item in enumerate(data__features):
+                    _entry(data__features_item, (name_prefix or "data") + ".features[{data__features_x}]".format(**locals()))
+        if "completed_features" in data_keys:
+            data_keys.remove("completed_features")
+            data__completedfeatures = data["completed_features"]
+            if not isinstance(data__completedfeatures, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".completed_features must be array")
+            data__completedfeatures_is_list = isinstance(data__completedfeatures, (list, tuple))
+            if data__completedfeatures_is_list:
+                data__completedfeatures_len = len(data__completedfeatures)
+                if data__completedfeatures_len > 100000:
+                    raise Invalid("" + (name_prefix or "data") + ".completed_features must contain less than or equal to 100000 items")
+                for data__completedfeatures_x, data__completedfeatures_item in enumerate(data__completedfeatures):
+                    _name(data__completedfeatures_item, (name_prefix or "data") + ".completed_features[{data__completedfeatures_x}]".format(**locals()))
+    return data
+
+def _day(data, name_prefix=None):
+    if not isinstance(data, (str)):
+        raise Invalid("" + (name_prefix or "data") + " must be string")
+    if isinstance(data, str):
+        if not _PATTERN_0.search(data):
+            raise Invalid("" + (name_prefix or "data") + " must match pattern ^[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\\s\\S])")
+    return data
+
+def _entry(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['id', 'title', 'status', 'priority', 'started', 'depends_on', 'phases', 'verify', 'paths', 'evidence', 'claimed', 'attempts']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "id" in data_keys:
+            data_keys.remove("id")
+            data__id = data["id"]
+            _name(data__id, (name_prefix or "data") + ".id")
+        if "title" in data_keys:
+            data_keys.remove("title")
+            data__title = data["title"]
+            if not isinstance(data__title, (str)):
+                raise Invalid("" + (name_prefix or "data") + ".title must be string")
+            if isinstance(data__title, str):
+                data__title_len = len(data__title)
+                if data__title_len < 1:
+                    raise Invalid("" + (name_prefix or "data") + ".title must be longer than or equal to 1 characters")
+                if data__title_len > 1000:
+                    raise Invalid("" + (name_prefix or "data") + ".title must be shorter than or equal to 1000 characters")
+        if "description" in data_keys:
+            data_keys.remove("description")
+            data__description = data["description"]
+            _text(data__description, (name_prefix or "data") + ".description")
+        if "category" in data_keys:
+            data_keys.remove("category")
+            data__category = data["category"]
+            _line(data__category, (name_prefix or "data") + ".category")
+        if "status" in data_keys:
+            data_keys.remove("status")
+            data__status = data["status"]
+            if not (isinstance(data__status, str) and data__status == 'pending' or isinstance(data__status, str) and data__status == 'in_progress' or isinstance(data__status, str) and data__status == 'blocked' or isinstance(data__status, str) and data__status == 'failed' or isinstance(data__status, str) and data__status == 'rolled_back' or isinstance(data__status, str) and data__status == 'done'):
+                raise Invalid("" + (name_prefix or "data") + ".status must be one of ['pending', 'in_progress', 'blocked', 'failed', 'rolled_back', 'done']")
+        if "reason" in data_keys:
+            data_keys.remove("reason")
+            data__reason = data["reason"]
+            data__reason_any_of_count26 = 0
+            if not data__reason_any_of_count26:
+                try:
+                    _text(data__reason, (name_prefix or "data") + ".reason")
+                    data__reason_any_of_count26 += 1
+                except Invalid: pass
+            if not data__reason_any_of_count26:
+                try:
+                    if not isinstance(data__reason, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".reason must be null")
+                    data__reason_any_of_count26 += 1
+                except Invalid: pass
+            if not data__reason_any_of_count26:
+                raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
+        if "priority" in data_keys:
+            data_keys.remove("priority")
+            data__priority = data["priority"]
+            if not (isinstance(data__priority, str) and data__priority == 'P0' or isinstance(data__priority, str) and data__priority == 'P1' or isinstance(data__priority, str) and data__priority == 'P2' or isinstance(data__priority, str) and data__priority == 'P3'):
+                raise Invalid("" + (name_prefix or "data") + ".priority must be one of ['P0', 'P1', 'P2', 'P3']")
+        if "started" in data_keys:
+            data_keys.remove("started")
+            data__started = data["started"]
+            data__started_any_of_count27 = 0
+            if not data__started_any_of_count27:
+                try:
+                    _day(data__started, (name_prefix or "data") + ".started")
+                    data__started_any_of_count27 += 1
+                except Invalid: pass
+            if not data__started_any_of_count27:
+                try:
+                    if not isinstance(data__started, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".started must be null")
+                    data__started_any_of_count27 += 1
+                except Invalid: pass
+            if not data__started_any_of_count27:
+                raise Invalid("" + (name_prefix or "data") + ".started cannot be validated by any definition")
+        if "finished" in data_keys:
+            data_keys.remove("finished")
+            data__finished = data["finished"]
+            data__finished_any_of_count28 = 0
+            if not data__finished_any_of_count28:
+                try:
+                    _day(data__finished, (name_prefix or "data") + ".finished")
+                    data__finished_any_of_count28 += 1
+                except Invalid: pass
+            if not data__finished_any_of_count28:
+                try:
+                    if not isinstance(data__finished, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".finished must be null")
+                    data__finished_any_of_count28 += 1
+                except Invalid: pass
+            if not data__finished_any_of_count28:
+                raise Invalid("" + (name_prefix or "data") + ".finished cannot be validated by any definition")
+        if "depends_on" in data_keys:
+            data_keys.remove("depends_on")
+            data__dependson = data["depends_on"]
+            if not isinstance(data__dependson, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".depends_on must be array")
+            data__dependson_is_list = isinstance(data__dependson, (list, tuple))
+            if data__dependson_is_list:
+                data__dependson_len = len(data__dependson)
+                if data__dependson_len > 10000:
+                    raise Invalid("" + (name_prefix or "data") + ".depends_on must contain less than or equal to 10000 items")
+                for data__dependson_x, data__dependson_item in enumerate(data__dependson):
+                    _name(data__dependson_item, (name_prefix or "data") + ".depends_on[{data__dependson_x}]".format(**locals()))
+        if "phases" in data_keys:
+            data_keys.remove("phases")
+            data__phases = data["phases"]
+            if not isinstance(data__phases, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".phases must be array")
+            data__phases_is_list = isinstance(data__phases, (list, tuple))
+            if data__phases_is_list:
+                data__phases_len = len(data__phases)
+                if data__phases_len > 10000:
+                    raise Invalid("" + (name_prefix or "data") + ".phases must contain less than or equal to 10000 items")
+                for data__phases_x, data__phases_item in enumerate(data__phases):
+                    _phase(data__phases_item, (name_prefix or "data") + ".phases[{data__phases_x}]".format(**locals()))
+        if "verify" in data_keys:
+            data_keys.remove("verify")
+            data__verify = data["verify"]
+            if not isinstance(data__verify, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".verify must be array")
+            data__verify_is_list = isinstance(data__verify, (list, tuple))
+            if data__verify_is_list:
+                data__verify_len = len(data__verify)
+                if data__verify_len > 100:
+                    raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
+                for data__verify_x, data__verify_item in enumerate(data__verify):
+                    data__verify_item_any_of_count29 = 0
+                    if not data__verify_item_any_of_count29:
+                        try:
+                            if not isinstance(data__verify_item, (str)):
+                                raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
+                            if isinstance(data__verify_item, str):
+                                data__verify_item_len = len(data__verify_item)
+                                if data__verify_item_len < 1:
+                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
+                                if data__verify_item_len > 20000:
+                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                            data__verify_item_any_of_count29 += 1
+                        except Invalid: pass
+                    if not data__verify_item_any_of_count29:
+                        try:
+                            if not isinstance(data__verify_item, (list, tuple)):
+                                raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
+                            data__verify_item_is_list = isinstance(data__verify_item, (list, tuple))
+                            if data__verify_item_is_list:
+                                data__verify_item_len = len(data__verify_item)
+                                if data__verify_item_len < 1:
+                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must contain at least 1 items")
+                                if data__verify_item_len > 1000:
+                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must contain less than or equal to 1000 items")
+                                for data__verify_item_x, data__verify_item_item in enumerate(data__verify_item):
+                                    if not isinstance(data__verify_item_item, (str)):
+                                        raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be string")
+                                    if isinstance(data__verify_item_item, str):
+                                        data__verify_item_item_len = len(data__verify_item_item)
+                                        if data__verify_item_item_len > 20000:
+                                            raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                            data__verify_item_any_of_count29 += 1
+                        except Invalid: pass
+                    if not data__verify_item_any_of_count29:
+                        raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
+        if "paths" in data_keys:
+            data_keys.remove("paths")
+            data__paths = data["paths"]
+            if not isinstance(data__paths, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".paths must be array")
+            data__paths_is_list = isinstance(data__paths, (list, tuple))
+            if data__paths_is_list:
+                data__paths_len = len(data__paths)
+                if data__paths_len > 10000:
+                    raise Invalid("" + (name_prefix or "data") + ".paths must contain less than or equal to 10000 items")
+                for data__paths_x, data__paths_item in enumerate(data__paths):
+                    _path(data__paths_item, (name_prefix or "data") + ".paths[{data__paths_x}]".format(**locals()))
+        if "evidence" in data_keys:
+            data_keys.remove("evidence")
+            data__evidence = data["evidence"]
+            if not isinstance(data__evidence, (dict, NoneType)):
+                raise Invalid("" + (name_prefix or "data") + ".evidence must be object or null")
+        if "green_before" in data_keys:
+            data_keys.remove("green_before")
+            data__greenbefore = data["green_before"]
+            if not isinstance(data__greenbefore, (bool)):
+                raise Invalid("" + (name_prefix or "data") + ".green_before must be boolean")
+        if "claimed" in data_keys:
+            data_keys.remove("claimed")
+            data__claimed = data["claimed"]
+            if not isinstance(data__claimed, (bool)):
+                raise Invalid("" + (name_prefix or "data") + ".claimed must be boolean")
+        if "attempts" in data_keys:
+            data_keys.remove("attempts")
+            data__attempts = data["attempts"]
+            _count(data__attempts, (name_prefix or "data") + ".attempts")
+    return data
+
 def _envelope(data, name_prefix=None):
     if not isinstance(data, (dict)):
         raise Invalid("" + (name_prefix or "data") + " must be object")
@@ -920,36 +1169,36 @@ def _data_session_state(data, name_prefix=None):
         if "why" in data_keys:
             data_keys.remove("why")
             data__why = data["why"]
-            data__why_any_of_count26 = 0
-            if not data__why_any_of_count26:
+            data__why_any_of_count30 = 0
+            if not data__why_any_of_count30:
                 try:
                     _text(data__why, (name_prefix or "data") + ".why")
-                    data__why_any_of_count26 += 1
+                    data__why_any_of_count30 += 1
                 except Invalid: pass
-            if not data__why_any_of_count26:
+            if not data__why_any_of_count30:
                 try:
                     if not isinstance(data__why, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".why must be null")
-                    data__why_any_of_count26 += 1
+                    data__why_any_of_count30 += 1
                 except Invalid: pass
-            if not data__why_any_of_count26:
+            if not data__why_any_of_count30:
                 raise Invalid("" + (name_prefix or "data") + ".why cannot be validated by any definition")
         if "until" in data_keys:
             data_keys.remove("until")
             data__until = data["until"]
-            data__until_any_of_count27 = 0
-            if not data__until_any_of_count27:
+            data__until_any_of_count31 = 0
+            if not data__until_any_of_count31:
                 try:
                     _time(data__until, (name_prefix or "data") + ".until")
-                    data__until_any_of_count27 += 1
+                    data__until_any_of_count31 += 1
                 except Invalid: pass
-            if not data__until_any_of_count27:
+            if not data__until_any_of_count31:
                 try:
                     if not isinstance(data__until, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".until must be null")
-                    data__until_any_of_count27 += 1
+                    data__until_any_of_count31 += 1
                 except Invalid: pass
-            if not data__until_any_of_count27:
+            if not data__until_any_of_count31:
                 raise Invalid("" + (name_prefix or "data") + ".until cannot be validated by any definition")
         if "generation" in data_keys:
             data_keys.remove("generation")
@@ -971,19 +1220,19 @@ def _data_session_feature(data, name_prefix=None):
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count28 = 0
-            if not data__feature_any_of_count28:
+            data__feature_any_of_count32 = 0
+            if not data__feature_any_of_count32:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count28 += 1
+                    data__feature_any_of_count32 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count28:
+            if not data__feature_any_of_count32:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count28 += 1
+                    data__feature_any_of_count32 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count28:
+            if not data__feature_any_of_count32:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -1010,104 +1259,104 @@ def _data_session_created(data, name_prefix=None):
         if "goal" in data_keys:
             data_keys.remove("goal")
             data__goal = data["goal"]
-            data__goal_any_of_count29 = 0
-            if not data__goal_any_of_count29:
+            data__goal_any_of_count33 = 0
+            if not data__goal_any_of_count33:
                 try:
                     _text(data__goal, (name_prefix or "data") + ".goal")
-                    data__goal_any_of_count29 += 1
+                    data__goal_any_of_count33 += 1
                 except Invalid: pass
-            if not data__goal_any_of_count29:
+            if not data__goal_any_of_count33:
                 try:
                     if not isinstance(data__goal, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".goal must be null")
-                    data__goal_any_of_count29 += 1
+                    data__goal_any_of_count33 += 1
                 except Invalid: pass
-            if not data__goal_any_of_count29:
+            if not data__goal_any_of_count33:
                 raise Invalid("" + (name_prefix or "data") + ".goal cannot be validated by any definition")
         if "agent" in data_keys:
             data_keys.remove("agent")
             data__agent = data["agent"]
-            data__agent_any_of_count30 = 0
-            if not data__agent_any_of_count30:
+            data__agent_any_of_count34 = 0
+            if not data__agent_any_of_count34:
                 try:
                     _line(data__agent, (name_prefix or "data") + ".agent")
-                    data__agent_any_of_count30 += 1
+                    data__agent_any_of_count34 += 1
                 except Invalid: pass
-            if not data__agent_any_of_count30:
+            if not data__agent_any_of_count34:
                 try:
                     if not isinstance(data__agent, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".agent must be null")
-                    data__agent_any_of_count30 += 1
+                    data__agent_any_of_count34 += 1
                 except Invalid: pass
-            if not data__agent_any_of_count30:
+            if not data__agent_any_of_count34:
                 raise Invalid("" + (name_prefix or "data") + ".agent cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count31 = 0
-            if not data__branch_any_of_count31:
+            data__branch_any_of_count35 = 0
+            if not data__branch_any_of_count35:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count31 += 1
+                    data__branch_any_of_count35 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count31:
+            if not data__branch_any_of_count35:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count31 += 1
+                    data__branch_any_of_count35 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count31:
+            if not data__branch_any_of_count35:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count32 = 0
-            if not data__head_any_of_count32:
+            data__head_any_of_count36 = 0
+            if not data__head_any_of_count36:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count32 += 1
+                    data__head_any_of_count36 += 1
                 except Invalid: pass
-            if not data__head_any_of_count32:
+            if not data__head_any_of_count36:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count32 += 1
+                    data__head_any_of_count36 += 1
                 except Invalid: pass
-            if not data__head_any_of_count32:
+            if not data__head_any_of_count36:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count33 = 0
-            if not data__feature_any_of_count33:
+            data__feature_any_of_count37 = 0
+            if not data__feature_any_of_count37:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count33 += 1
+                    data__feature_any_of_count37 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count33:
+            if not data__feature_any_of_count37:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count33 += 1
+                    data__feature_any_of_count37 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count33:
+            if not data__feature_any_of_count37:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "run" in data_keys:
             data_keys.remove("run")
             data__run = data["run"]
-            data__run_any_of_count34 = 0
-            if not data__run_any_of_count34:
+            data__run_any_of_count38 = 0
+            if not data__run_any_of_count38:
                 try:
                     _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count34 += 1
+                    data__run_any_of_count38 += 1
                 except Invalid: pass
-            if not data__run_any_of_count34:
+            if not data__run_any_of_count38:
                 try:
                     if not isinstance(data__run, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count34 += 1
+                    data__run_any_of_count38 += 1
                 except Invalid: pass
-            if not data__run_any_of_count34:
+            if not data__run_any_of_count38:
                 raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
         if "generation" in data_keys:
             data_keys.remove("generation")
@@ -1215,36 +1464,36 @@ def _data_head(data, name_prefix=None):
         if "old" in data_keys:
             data_keys.remove("old")
             data__old = data["old"]
-            data__old_any_of_count35 = 0
-            if not data__old_any_of_count35:
+            data__old_any_of_count39 = 0
+            if not data__old_any_of_count39:
                 try:
                     _oid(data__old, (name_prefix or "data") + ".old")
-                    data__old_any_of_count35 += 1
+                    data__old_any_of_count39 += 1
                 except Invalid: pass
-            if not data__old_any_of_count35:
+            if not data__old_any_of_count39:
                 try:
                     if not isinstance(data__old, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".old must be null")
-                    data__old_any_of_count35 += 1
+                    data__old_any_of_count39 += 1
                 except Invalid: pass
-            if not data__old_any_of_count35:
+            if not data__old_any_of_count39:
                 raise Invalid("" + (name_prefix or "data") + ".old cannot be validated by any definition")
         if "new" in data_keys:
             data_keys.remove("new")
             data__new = data["new"]
-            data__new_any_of_count36 = 0
-            if not data__new_any_of_count36:
+            data__new_any_of_count40 = 0
+            if not data__new_any_of_count40:
                 try:
                     _oid(data__new, (name_prefix or "data") + ".new")
-                    data__new_any_of_count36 += 1
+                    data__new_any_of_count40 += 1
                 except Invalid: pass
-            if not data__new_any_of_count36:
+            if not data__new_any_of_count40:
                 try:
                     if not isinstance(data__new, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".new must be null")
-                    data__new_any_of_count36 += 1
+                    data__new_any_of_count40 += 1
                 except Invalid: pass
-            if not data__new_any_of_count36:
+            if not data__new_any_of_count40:
                 raise Invalid("" + (name_prefix or "data") + ".new cannot be validated by any definition")
         if "why" in data_keys:
             data_keys.remove("why")
@@ -1287,19 +1536,19 @@ def _data_feature_status(data, name_prefix=None):
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count37 = 0
-            if not data__reason_any_of_count37:
+            data__reason_any_of_count41 = 0
+            if not data__reason_any_of_count41:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count37 += 1
+                    data__reason_any_of_count41 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count37:
+            if not data__reason_any_of_count41:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count37 += 1
+                    data__reason_any_of_count41 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count37:
+            if not data__reason_any_of_count41:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "attempts" in data_keys:
             data_keys.remove("attempts")
@@ -1352,19 +1601,19 @@ def _data_commit(data, name_prefix=None):
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count38 = 0
-            if not data__feature_any_of_count38:
+            data__feature_any_of_count42 = 0
+            if not data__feature_any_of_count42:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count38 += 1
+                    data__feature_any_of_count42 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count38:
+            if not data__feature_any_of_count42:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count38 += 1
+                    data__feature_any_of_count42 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count38:
+            if not data__feature_any_of_count42:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "bypassed" in data_keys:
             data_keys.remove("bypassed")
@@ -1378,19 +1627,19 @@ def _data_commit(data, name_prefix=None):
         if "label" in data_keys:
             data_keys.remove("label")
             data__label = data["label"]
-            data__label_any_of_count39 = 0
-            if not data__label_any_of_count39:
+            data__label_any_of_count43 = 0
+            if not data__label_any_of_count43:
                 try:
                     _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count39 += 1
+                    data__label_any_of_count43 += 1
                 except Invalid: pass
-            if not data__label_any_of_count39:
+            if not data__label_any_of_count43:
                 try:
                     if not isinstance(data__label, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count39 += 1
+                    data__label_any_of_count43 += 1
                 except Invalid: pass
-            if not data__label_any_of_count39:
+            if not data__label_any_of_count43:
                 raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -1437,53 +1686,53 @@ def _data_attempt_started(data, name_prefix=None):
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count40 = 0
-            if not data__feature_any_of_count40:
+            data__feature_any_of_count44 = 0
+            if not data__feature_any_of_count44:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count40 += 1
+                    data__feature_any_of_count44 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count40:
+            if not data__feature_any_of_count44:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count40 += 1
+                    data__feature_any_of_count44 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count40:
+            if not data__feature_any_of_count44:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count41 = 0
-            if not data__head_any_of_count41:
+            data__head_any_of_count45 = 0
+            if not data__head_any_of_count45:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count41 += 1
+                    data__head_any_of_count45 += 1
                 except Invalid: pass
-            if not data__head_any_of_count41:
+            if not data__head_any_of_count45:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count41 += 1
+                    data__head_any_of_count45 += 1
                 except Invalid: pass
-            if not data__head_any_of_count41:
+            if not data__head_any_of_count45:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "log" in data_keys:
             data_keys.remove("log")
             data__log = data["log"]
-            data__log_any_of_count42 = 0
-            if not data__log_any_of_count42:
+            data__log_any_of_count46 = 0
+            if not data__log_any_of_count46:
                 try:
                     _path(data__log, (name_prefix or "data") + ".log")
-                    data__log_any_of_count42 += 1
+                    data__log_any_of_count46 += 1
                 except Invalid: pass
-            if not data__log_any_of_count42:
+            if not data__log_any_of_count46:
                 try:
                     if not isinstance(data__log, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".log must be null")
-                    data__log_any_of_count42 += 1
+                    data__log_any_of_count46 += 1
                 except Invalid: pass
-            if not data__log_any_of_count42:
+            if not data__log_any_of_count46:
                 raise Invalid("" + (name_prefix or "data") + ".log cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -1554,8 +1803,8 @@ def _data_attempt_ended(data, name_prefix=None):
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
             data__exitcode = data["exit_code"]
-            data__exitcode_any_of_count43 = 0
-            if not data__exitcode_any_of_count43:
+            data__exitcode_any_of_count47 = 0
+            if not data__exitcode_any_of_count47:
                 try:
                     if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
                         raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer")
@@ -1564,15 +1813,15 @@ def _data_attempt_ended(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".exit_code must be bigger than or equal to -255")
                         if data__exitcode > 255:
                             raise Invalid("" + (name_prefix or "data") + ".exit_code must be smaller than or equal to 255")
-                    data__exitcode_any_of_count43 += 1
+                    data__exitcode_any_of_count47 += 1
                 except Invalid: pass
-            if not data__exitcode_any_of_count43:
+            if not data__exitcode_any_of_count47:
                 try:
                     if not isinstance(data__exitcode, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".exit_code must be null")
-                    data__exitcode_any_of_count43 += 1
+                    data__exitcode_any_of_count47 += 1
                 except Invalid: pass
-            if not data__exitcode_any_of_count43:
+            if not data__exitcode_any_of_count47:
                 raise Invalid("" + (name_prefix or "data") + ".exit_code cannot be validated by any definition")
         if "reason" in data_keys:
             data_keys.remove("reason")
@@ -1581,19 +1830,19 @@ def _data_attempt_ended(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count44 = 0
-            if not data__head_any_of_count44:
+            data__head_any_of_count48 = 0
+            if not data__head_any_of_count48:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count44 += 1
+                    data__head_any_of_count48 += 1
                 except Invalid: pass
-            if not data__head_any_of_count44:
+            if not data__head_any_of_count48:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count44 += 1
+                    data__head_any_of_count48 += 1
                 except Invalid: pass
-            if not data__head_any_of_count44:
+            if not data__head_any_of_count48:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -1646,88 +1895,88 @@ def _document_question(data, name_prefix=None):
         if "default" in data_keys:
             data_keys.remove("default")
             data__default = data["default"]
-            data__default_any_of_count45 = 0
-            if not data__default_any_of_count45:
+            data__default_any_of_count49 = 0
+            if not data__default_any_of_count49:
                 try:
                     _text(data__default, (name_prefix or "data") + ".default")
-                    data__default_any_of_count45 += 1
+                    data__default_any_of_count49 += 1
                 except Invalid: pass
-            if not data__default_any_of_count45:
+            if not data__default_any_of_count49:
                 try:
                     if not isinstance(data__default, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".default must be null")
-                    data__default_any_of_count45 += 1
+                    data__default_any_of_count49 += 1
                 except Invalid: pass
-            if not data__default_any_of_count45:
+            if not data__default_any_of_count49:
                 raise Invalid("" + (name_prefix or "data") + ".default cannot be validated by any definition")
         if "deadline" in data_keys:
             data_keys.remove("deadline")
             data__deadline = data["deadline"]
-            data__deadline_any_of_count46 = 0
-            if not data__deadline_any_of_count46:
+            data__deadline_any_of_count50 = 0
+            if not data__deadline_any_of_count50:
                 try:
                     _time(data__deadline, (name_prefix or "data") + ".deadline")
-                    data__deadline_any_of_count46 += 1
+                    data__deadline_any_of_count50 += 1
                 except Invalid: pass
-            if not data__deadline_any_of_count46:
+            if not data__deadline_any_of_count50:
                 try:
                     if not isinstance(data__deadline, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".deadline must be null")
-                    data__deadline_any_of_count46 += 1
+                    data__deadline_any_of_count50 += 1
                 except Invalid: pass
-            if not data__deadline_any_of_count46:
+            if not data__deadline_any_of_count50:
                 raise Invalid("" + (name_prefix or "data") + ".deadline cannot be validated by any definition")
         if "answer" in data_keys:
             data_keys.remove("answer")
             data__answer = data["answer"]
-            data__answer_any_of_count47 = 0
-            if not data__answer_any_of_count47:
+            data__answer_any_of_count51 = 0
+            if not data__answer_any_of_count51:
                 try:
                     _text(data__answer, (name_prefix or "data") + ".answer")
-                    data__answer_any_of_count47 += 1
+                    data__answer_any_of_count51 += 1
                 except Invalid: pass
-            if not data__answer_any_of_count47:
+            if not data__answer_any_of_count51:
                 try:
                     if not isinstance(data__answer, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".answer must be null")
-                    data__answer_any_of_count47 += 1
+                    data__answer_any_of_count51 += 1
                 except Invalid: pass
-            if not data__answer_any_of_count47:
+            if not data__answer_any_of_count51:
                 raise Invalid("" + (name_prefix or "data") + ".answer cannot be validated by any definition")
         if "answered" in data_keys:
             data_keys.remove("answered")
             data__answered = data["answered"]
-            data__answered_any_of_count48 = 0
-            if not data__answered_any_of_count48:
+            data__answered_any_of_count52 = 0
+            if not data__answered_any_of_count52:
                 try:
                     _time(data__answered, (name_prefix or "data") + ".answered")
-                    data__answered_any_of_count48 += 1
+                    data__answered_any_of_count52 += 1
                 except Invalid: pass
-            if not data__answered_any_of_count48:
+            if not data__answered_any_of_count52:
                 try:
                     if not isinstance(data__answered, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".answered must be null")
-                    data__answered_any_of_count48 += 1
+                    data__answered_any_of_count52 += 1
                 except Invalid: pass
-            if not data__answered_any_of_count48:
+            if not data__answered_any_of_count52:
                 raise Invalid("" + (name_prefix or "data") + ".answered cannot be validated by any definition")
         if "author" in data_keys:
             data_keys.remove("author")
             data__author = data["author"]
-            data__author_any_of_count49 = 0
-            if not data__author_any_of_count49:
+            data__author_any_of_count53 = 0
+            if not data__author_any_of_count53:
                 try:
                     if not (isinstance(data__author, str) and data__author == 'person' or isinstance(data__author, str) and data__author == 'deadline'):
                         raise Invalid("" + (name_prefix or "data") + ".author must be one of ['person', 'deadline']")
-                    data__author_any_of_count49 += 1
+                    data__author_any_of_count53 += 1
                 except Invalid: pass
-            if not data__author_any_of_count49:
+            if not data__author_any_of_count53:
                 try:
                     if not isinstance(data__author, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".author must be null")
-                    data__author_any_of_count49 += 1
+                    data__author_any_of_count53 += 1
                 except Invalid: pass
-            if not data__author_any_of_count49:
+            if not data__author_any_of_count53:
                 raise Invalid("" + (name_prefix or "data") + ".author cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -1756,7 +2005,7 @@ def _document_project(data, name_prefix=None):
             if not isinstance(data__projectid, (str)):
                 raise Invalid("" + (name_prefix or "data") + ".project_id must be string")
             if isinstance(data__projectid, str):
-                if not _PATTERN_0.search(data__projectid):
+                if not _PATTERN_1.search(data__projectid):
                     raise Invalid("" + (name_prefix or "data") + ".project_id must match pattern ^[0-9a-f]{32}(?![\\s\\S])")
         if "project" in data_keys:
             data_keys.remove("project")
@@ -1819,53 +2068,53 @@ def _document_operation(data, name_prefix=None):
         if "after" in data_keys:
             data_keys.remove("after")
             data__after = data["after"]
-            data__after_any_of_count50 = 0
-            if not data__after_any_of_count50:
+            data__after_any_of_count54 = 0
+            if not data__after_any_of_count54:
                 try:
                     _place(data__after, (name_prefix or "data") + ".after")
-                    data__after_any_of_count50 += 1
+                    data__after_any_of_count54 += 1
                 except Invalid: pass
-            if not data__after_any_of_count50:
+            if not data__after_any_of_count54:
                 try:
                     if not isinstance(data__after, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".after must be null")
-                    data__after_any_of_count50 += 1
+                    data__after_any_of_count54 += 1
                 except Invalid: pass
-            if not data__after_any_of_count50:
+            if not data__after_any_of_count54:
                 raise Invalid("" + (name_prefix or "data") + ".after cannot be validated by any definition")
         if "target" in data_keys:
             data_keys.remove("target")
             data__target = data["target"]
-            data__target_any_of_count51 = 0
-            if not data__target_any_of_count51:
+            data__target_any_of_count55 = 0
+            if not data__target_any_of_count55:
                 try:
                     _line(data__target, (name_prefix or "data") + ".target")
-                    data__target_any_of_count51 += 1
+                    data__target_any_of_count55 += 1
                 except Invalid: pass
-            if not data__target_any_of_count51:
+            if not data__target_any_of_count55:
                 try:
                     if not isinstance(data__target, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".target must be null")
-                    data__target_any_of_count51 += 1
+                    data__target_any_of_count55 += 1
                 except Invalid: pass
-            if not data__target_any_of_count51:
+            if not data__target_any_of_count55:
                 raise Invalid("" + (name_prefix or "data") + ".target cannot be validated by any definition")
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count52 = 0
-            if not data__feature_any_of_count52:
+            data__feature_any_of_count56 = 0
+            if not data__feature_any_of_count56:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count52 += 1
+                    data__feature_any_of_count56 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count52:
+            if not data__feature_any_of_count56:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count52 += 1
+                    data__feature_any_of_count56 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count52:
+            if not data__feature_any_of_count56:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -1882,53 +2131,53 @@ def _document_operation(data, name_prefix=None):
         if "aside" in data_keys:
             data_keys.remove("aside")
             data__aside = data["aside"]
-            data__aside_any_of_count53 = 0
-            if not data__aside_any_of_count53:
+            data__aside_any_of_count57 = 0
+            if not data__aside_any_of_count57:
                 try:
                     _path(data__aside, (name_prefix or "data") + ".aside")
-                    data__aside_any_of_count53 += 1
+                    data__aside_any_of_count57 += 1
                 except Invalid: pass
-            if not data__aside_any_of_count53:
+            if not data__aside_any_of_count57:
                 try:
                     if not isinstance(data__aside, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".aside must be null")
-                    data__aside_any_of_count53 += 1
+                    data__aside_any_of_count57 += 1
                 except Invalid: pass
-            if not data__aside_any_of_count53:
+            if not data__aside_any_of_count57:
                 raise Invalid("" + (name_prefix or "data") + ".aside cannot be validated by any definition")
         if "undoes" in data_keys:
             data_keys.remove("undoes")
             data__undoes = data["undoes"]
-            data__undoes_any_of_count54 = 0
-            if not data__undoes_any_of_count54:
+            data__undoes_any_of_count58 = 0
+            if not data__undoes_any_of_count58:
                 try:
                     _name(data__undoes, (name_prefix or "data") + ".undoes")
-                    data__undoes_any_of_count54 += 1
+                    data__undoes_any_of_count58 += 1
                 except Invalid: pass
-            if not data__undoes_any_of_count54:
+            if not data__undoes_any_of_count58:
                 try:
                     if not isinstance(data__undoes, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".undoes must be null")
-                    data__undoes_any_of_count54 += 1
+                    data__undoes_any_of_count58 += 1
                 except Invalid: pass
-            if not data__undoes_any_of_count54:
+            if not data__undoes_any_of_count58:
                 raise Invalid("" + (name_prefix or "data") + ".undoes cannot be validated by any definition")
         if "undone_by" in data_keys:
             data_keys.remove("undone_by")
             data__undoneby = data["undone_by"]
-            data__undoneby_any_of_count55 = 0
-            if not data__undoneby_any_of_count55:
+            data__undoneby_any_of_count59 = 0
+            if not data__undoneby_any_of_count59:
                 try:
                     _name(data__undoneby, (name_prefix or "data") + ".undone_by")
-                    data__undoneby_any_of_count55 += 1
+                    data__undoneby_any_of_count59 += 1
                 except Invalid: pass
-            if not data__undoneby_any_of_count55:
+            if not data__undoneby_any_of_count59:
                 try:
                     if not isinstance(data__undoneby, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".undone_by must be null")
-                    data__undoneby_any_of_count55 += 1
+                    data__undoneby_any_of_count59 += 1
                 except Invalid: pass
-            if not data__undoneby_any_of_count55:
+            if not data__undoneby_any_of_count59:
                 raise Invalid("" + (name_prefix or "data") + ".undone_by cannot be validated by any definition")
         if "commits" in data_keys:
             data_keys.remove("commits")
@@ -1958,70 +2207,70 @@ def _place(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count56 = 0
-            if not data__head_any_of_count56:
+            data__head_any_of_count60 = 0
+            if not data__head_any_of_count60:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count56 += 1
+                    data__head_any_of_count60 += 1
                 except Invalid: pass
-            if not data__head_any_of_count56:
+            if not data__head_any_of_count60:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count56 += 1
+                    data__head_any_of_count60 += 1
                 except Invalid: pass
-            if not data__head_any_of_count56:
+            if not data__head_any_of_count60:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count57 = 0
-            if not data__branch_any_of_count57:
+            data__branch_any_of_count61 = 0
+            if not data__branch_any_of_count61:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count57 += 1
+                    data__branch_any_of_count61 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count57:
+            if not data__branch_any_of_count61:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count57 += 1
+                    data__branch_any_of_count61 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count57:
+            if not data__branch_any_of_count61:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "tree" in data_keys:
             data_keys.remove("tree")
             data__tree = data["tree"]
-            data__tree_any_of_count58 = 0
-            if not data__tree_any_of_count58:
+            data__tree_any_of_count62 = 0
+            if not data__tree_any_of_count62:
                 try:
                     _oid(data__tree, (name_prefix or "data") + ".tree")
-                    data__tree_any_of_count58 += 1
+                    data__tree_any_of_count62 += 1
                 except Invalid: pass
-            if not data__tree_any_of_count58:
+            if not data__tree_any_of_count62:
                 try:
                     if not isinstance(data__tree, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".tree must be null")
-                    data__tree_any_of_count58 += 1
+                    data__tree_any_of_count62 += 1
                 except Invalid: pass
-            if not data__tree_any_of_count58:
+            if not data__tree_any_of_count62:
                 raise Invalid("" + (name_prefix or "data") + ".tree cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count59 = 0
-            if not data__checkpoint_any_of_count59:
+            data__checkpoint_any_of_count63 = 0
+            if not data__checkpoint_any_of_count63:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count59 += 1
+                    data__checkpoint_any_of_count63 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count59:
+            if not data__checkpoint_any_of_count63:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count59 += 1
+                    data__checkpoint_any_of_count63 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count59:
+            if not data__checkpoint_any_of_count63:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2071,19 +2320,19 @@ def _document_lease(data, name_prefix=None):
         if "run" in data_keys:
             data_keys.remove("run")
             data__run = data["run"]
-            data__run_any_of_count60 = 0
-            if not data__run_any_of_count60:
+            data__run_any_of_count64 = 0
+            if not data__run_any_of_count64:
                 try:
                     _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count60 += 1
+                    data__run_any_of_count64 += 1
                 except Invalid: pass
-            if not data__run_any_of_count60:
+            if not data__run_any_of_count64:
                 try:
                     if not isinstance(data__run, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count60 += 1
+                    data__run_any_of_count64 += 1
                 except Invalid: pass
-            if not data__run_any_of_count60:
+            if not data__run_any_of_count64:
                 raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2117,19 +2366,19 @@ def _holder(data, name_prefix=None):
         if "process_start" in data_keys:
             data_keys.remove("process_start")
             data__processstart = data["process_start"]
-            data__processstart_any_of_count61 = 0
-            if not data__processstart_any_of_count61:
+            data__processstart_any_of_count65 = 0
+            if not data__processstart_any_of_count65:
                 try:
                     _line(data__processstart, (name_prefix or "data") + ".process_start")
-                    data__processstart_any_of_count61 += 1
+                    data__processstart_any_of_count65 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count61:
+            if not data__processstart_any_of_count65:
                 try:
                     if not isinstance(data__processstart, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".process_start must be null")
-                    data__processstart_any_of_count61 += 1
+                    data__processstart_any_of_count65 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count61:
+            if not data__processstart_any_of_count65:
                 raise Invalid("" + (name_prefix or "data") + ".process_start cannot be validated by any definition")
         if "nonce" in data_keys:
             data_keys.remove("nonce")
@@ -2219,53 +2468,53 @@ def _document_handoff(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count62 = 0
-            if not data__head_any_of_count62:
+            data__head_any_of_count66 = 0
+            if not data__head_any_of_count66:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count62 += 1
+                    data__head_any_of_count66 += 1
                 except Invalid: pass
-            if not data__head_any_of_count62:
+            if not data__head_any_of_count66:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count62 += 1
+                    data__head_any_of_count66 += 1
                 except Invalid: pass
-            if not data__head_any_of_count62:
+            if not data__head_any_of_count66:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count63 = 0
-            if not data__branch_any_of_count63:
+            data__branch_any_of_count67 = 0
+            if not data__branch_any_of_count67:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count63 += 1
+                    data__branch_any_of_count67 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count63:
+            if not data__branch_any_of_count67:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count63 += 1
+                    data__branch_any_of_count67 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count63:
+            if not data__branch_any_of_count67:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count64 = 0
-            if not data__checkpoint_any_of_count64:
+            data__checkpoint_any_of_count68 = 0
+            if not data__checkpoint_any_of_count68:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count64 += 1
+                    data__checkpoint_any_of_count68 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count64:
+            if not data__checkpoint_any_of_count68:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count64 += 1
+                    data__checkpoint_any_of_count68 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count64:
+            if not data__checkpoint_any_of_count68:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if "wip" in data_keys:
             data_keys.remove("wip")
@@ -2315,7 +2564,7 @@ def _document_feature(data, name_prefix=None):
                     raise Invalid("" + (name_prefix or "data") + ".title must be longer than or equal to 1 characters")
                 if data__title_len > 1000:
                     raise Invalid("" + (name_prefix or "data") + ".title must be shorter than or equal to 1000 characters")
-                if not _PATTERN_1.search(data__title):
+                if not _PATTERN_2.search(data__title):
                     raise Invalid("" + (name_prefix or "data") + ".title must match pattern ^[^\\n\\r\\u0000]*(?![\\s\\S])")
         if "created" in data_keys:
             data_keys.remove("created")
@@ -2342,36 +2591,36 @@ def _document_feature(data, name_prefix=None):
         if "started" in data_keys:
             data_keys.remove("started")
             data__started = data["started"]
-            data__started_any_of_count65 = 0
-            if not data__started_any_of_count65:
+            data__started_any_of_count69 = 0
+            if not data__started_any_of_count69:
                 try:
                     _time(data__started, (name_prefix or "data") + ".started")
-                    data__started_any_of_count65 += 1
+                    data__started_any_of_count69 += 1
                 except Invalid: pass
-            if not data__started_any_of_count65:
+            if not data__started_any_of_count69:
                 try:
                     if not isinstance(data__started, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".started must be null")
-                    data__started_any_of_count65 += 1
+                    data__started_any_of_count69 += 1
                 except Invalid: pass
-            if not data__started_any_of_count65:
+            if not data__started_any_of_count69:
                 raise Invalid("" + (name_prefix or "data") + ".started cannot be validated by any definition")
         if "finished" in data_keys:
             data_keys.remove("finished")
             data__finished = data["finished"]
-            data__finished_any_of_count66 = 0
-            if not data__finished_any_of_count66:
+            data__finished_any_of_count70 = 0
+            if not data__finished_any_of_count70:
                 try:
                     _time(data__finished, (name_prefix or "data") + ".finished")
-                    data__finished_any_of_count66 += 1
+                    data__finished_any_of_count70 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count66:
+            if not data__finished_any_of_count70:
                 try:
                     if not isinstance(data__finished, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".finished must be null")
-                    data__finished_any_of_count66 += 1
+                    data__finished_any_of_count70 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count66:
+            if not data__finished_any_of_count70:
                 raise Invalid("" + (name_prefix or "data") + ".finished cannot be validated by any definition")
         if "depends_on" in data_keys:
             data_keys.remove("depends_on")
@@ -2408,8 +2657,8 @@ def _document_feature(data, name_prefix=None):
                 if data__verify_len > 100:
                     raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
                 for data__verify_x, data__verify_item in enumerate(data__verify):
-                    data__verify_item_any_of_count67 = 0
-                    if not data__verify_item_any_of_count67:
+                    data__verify_item_any_of_count71 = 0
+                    if not data__verify_item_any_of_count71:
                         try:
                             if not isinstance(data__verify_item, (str)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
@@ -2419,9 +2668,9 @@ def _document_feature(data, name_prefix=None):
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                 if data__verify_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count67 += 1
+                            data__verify_item_any_of_count71 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count67:
+                    if not data__verify_item_any_of_count71:
                         try:
                             if not isinstance(data__verify_item, (list, tuple)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
@@ -2439,9 +2688,9 @@ def _document_feature(data, name_prefix=None):
                                         data__verify_item_item_len = len(data__verify_item_item)
                                         if data__verify_item_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count67 += 1
+                            data__verify_item_any_of_count71 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count67:
+                    if not data__verify_item_any_of_count71:
                         raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -2458,19 +2707,19 @@ def _document_feature(data, name_prefix=None):
         if "evidence" in data_keys:
             data_keys.remove("evidence")
             data__evidence = data["evidence"]
-            data__evidence_any_of_count68 = 0
-            if not data__evidence_any_of_count68:
+            data__evidence_any_of_count72 = 0
+            if not data__evidence_any_of_count72:
                 try:
                     _evidence(data__evidence, (name_prefix or "data") + ".evidence")
-                    data__evidence_any_of_count68 += 1
+                    data__evidence_any_of_count72 += 1
                 except Invalid: pass
-            if not data__evidence_any_of_count68:
+            if not data__evidence_any_of_count72:
                 try:
                     if not isinstance(data__evidence, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".evidence must be null")
-                    data__evidence_any_of_count68 += 1
+                    data__evidence_any_of_count72 += 1
                 except Invalid: pass
-            if not data__evidence_any_of_count68:
+            if not data__evidence_any_of_count72:
                 raise Invalid("" + (name_prefix or "data") + ".evidence cannot be validated by any definition")
         if "green_before" in data_keys:
             data_keys.remove("green_before")
@@ -2489,19 +2738,19 @@ def _document_feature(data, name_prefix=None):
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count69 = 0
-            if not data__reason_any_of_count69:
+            data__reason_any_of_count73 = 0
+            if not data__reason_any_of_count73:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count69 += 1
+                    data__reason_any_of_count73 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count69:
+            if not data__reason_any_of_count73:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count69 += 1
+                    data__reason_any_of_count73 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count69:
+            if not data__reason_any_of_count73:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "completed" in data_keys:
             data_keys.remove("completed")
@@ -2566,36 +2815,36 @@ def _evidence(data, name_prefix=None):
         if "commit" in data_keys:
             data_keys.remove("commit")
             data__commit = data["commit"]
-            data__commit_any_of_count70 = 0
-            if not data__commit_any_of_count70:
+            data__commit_any_of_count74 = 0
+            if not data__commit_any_of_count74:
                 try:
                     _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count70 += 1
+                    data__commit_any_of_count74 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count70:
+            if not data__commit_any_of_count74:
                 try:
                     if not isinstance(data__commit, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count70 += 1
+                    data__commit_any_of_count74 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count70:
+            if not data__commit_any_of_count74:
                 raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
         if "partial" in data_keys:
             data_keys.remove("partial")
             data__partial = data["partial"]
-            data__partial_any_of_count71 = 0
-            if not data__partial_any_of_count71:
+            data__partial_any_of_count75 = 0
+            if not data__partial_any_of_count75:
                 try:
                     _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count71 += 1
+                    data__partial_any_of_count75 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count71:
+            if not data__partial_any_of_count75:
                 try:
                     if not isinstance(data__partial, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count71 += 1
+                    data__partial_any_of_count75 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count71:
+            if not data__partial_any_of_count75:
                 raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
         if "commands" in data_keys:
             data_keys.remove("commands")
@@ -2642,36 +2891,36 @@ def _document_evidence(data, name_prefix=None):
         if "commit" in data_keys:
             data_keys.remove("commit")
             data__commit = data["commit"]
-            data__commit_any_of_count72 = 0
-            if not data__commit_any_of_count72:
+            data__commit_any_of_count76 = 0
+            if not data__commit_any_of_count76:
                 try:
                     _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count72 += 1
+                    data__commit_any_of_count76 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count72:
+            if not data__commit_any_of_count76:
                 try:
                     if not isinstance(data__commit, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count72 += 1
+                    data__commit_any_of_count76 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count72:
+            if not data__commit_any_of_count76:
                 raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
         if "partial" in data_keys:
             data_keys.remove("partial")
             data__partial = data["partial"]
-            data__partial_any_of_count73 = 0
-            if not data__partial_any_of_count73:
+            data__partial_any_of_count77 = 0
+            if not data__partial_any_of_count77:
                 try:
                     _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count73 += 1
+                    data__partial_any_of_count77 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count73:
+            if not data__partial_any_of_count77:
                 try:
                     if not isinstance(data__partial, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count73 += 1
+                    data__partial_any_of_count77 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count73:
+            if not data__partial_any_of_count77:
                 raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
         if "commands" in data_keys:
             data_keys.remove("commands")
@@ -2701,8 +2950,8 @@ def _command(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count74 = 0
-            if not data__command_any_of_count74:
+            data__command_any_of_count78 = 0
+            if not data__command_any_of_count78:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -2712,9 +2961,9 @@ def _command(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count74 += 1
+                    data__command_any_of_count78 += 1
                 except Invalid: pass
-            if not data__command_any_of_count74:
+            if not data__command_any_of_count78:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -2732,9 +2981,9 @@ def _command(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count74 += 1
+                    data__command_any_of_count78 += 1
                 except Invalid: pass
-            if not data__command_any_of_count74:
+            if not data__command_any_of_count78:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -2771,19 +3020,19 @@ def _document_config(data, name_prefix=None):
         if "project" in data_keys:
             data_keys.remove("project")
             data__project = data["project"]
-            data__project_any_of_count75 = 0
-            if not data__project_any_of_count75:
+            data__project_any_of_count79 = 0
+            if not data__project_any_of_count79:
                 try:
                     _line(data__project, (name_prefix or "data") + ".project")
-                    data__project_any_of_count75 += 1
+                    data__project_any_of_count79 += 1
                 except Invalid: pass
-            if not data__project_any_of_count75:
+            if not data__project_any_of_count79:
                 try:
                     if not isinstance(data__project, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".project must be null")
-                    data__project_any_of_count75 += 1
+                    data__project_any_of_count79 += 1
                 except Invalid: pass
-            if not data__project_any_of_count75:
+            if not data__project_any_of_count79:
                 raise Invalid("" + (name_prefix or "data") + ".project cannot be validated by any definition")
         if "session" in data_keys:
             data_keys.remove("session")
@@ -2940,8 +3189,8 @@ def _document_config(data, name_prefix=None):
                         if data__commands__health_len > 100:
                             raise Invalid("" + (name_prefix or "data") + ".commands.health must contain less than or equal to 100 items")
                         for data__commands__health_x, data__commands__health_item in enumerate(data__commands__health):
-                            data__commands__health_item_any_of_count76 = 0
-                            if not data__commands__health_item_any_of_count76:
+                            data__commands__health_item_any_of_count80 = 0
+                            if not data__commands__health_item_any_of_count80:
                                 try:
                                     if not isinstance(data__commands__health_item, (str)):
                                         raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be string")
@@ -2951,9 +3200,9 @@ def _document_config(data, name_prefix=None):
                                             raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                         if data__commands__health_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                                    data__commands__health_item_any_of_count76 += 1
+                                    data__commands__health_item_any_of_count80 += 1
                                 except Invalid: pass
-                            if not data__commands__health_item_any_of_count76:
+                            if not data__commands__health_item_any_of_count80:
                                 try:
                                     if not isinstance(data__commands__health_item, (list, tuple)):
                                         raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be array")
@@ -2971,9 +3220,9 @@ def _document_config(data, name_prefix=None):
                                                 data__commands__health_item_item_len = len(data__commands__health_item_item)
                                                 if data__commands__health_item_item_len > 20000:
                                                     raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}][{data__commands__health_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                                    data__commands__health_item_any_of_count76 += 1
+                                    data__commands__health_item_any_of_count80 += 1
                                 except Invalid: pass
-                            if not data__commands__health_item_any_of_count76:
+                            if not data__commands__health_item_any_of_count80:
                                 raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " cannot be validated by any definition")
                 if data__commands_keys:
                     raise Invalid("" + (name_prefix or "data") + ".commands must not contain "+str(sorted(data__commands_keys))+" properties")
@@ -3011,36 +3260,36 @@ def _document_config(data, name_prefix=None):
                 if "model" in data__agent_keys:
                     data__agent_keys.remove("model")
                     data__agent__model = data__agent["model"]
-                    data__agent__model_any_of_count77 = 0
-                    if not data__agent__model_any_of_count77:
+                    data__agent__model_any_of_count81 = 0
+                    if not data__agent__model_any_of_count81:
                         try:
                             _line(data__agent__model, (name_prefix or "data") + ".agent.model")
-                            data__agent__model_any_of_count77 += 1
+                            data__agent__model_any_of_count81 += 1
                         except Invalid: pass
-                    if not data__agent__model_any_of_count77:
+                    if not data__agent__model_any_of_count81:
                         try:
                             if not isinstance(data__agent__model, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".agent.model must be null")
-                            data__agent__model_any_of_count77 += 1
+                            data__agent__model_any_of_count81 += 1
                         except Invalid: pass
-                    if not data__agent__model_any_of_count77:
+                    if not data__agent__model_any_of_count81:
                         raise Invalid("" + (name_prefix or "data") + ".agent.model cannot be validated by any definition")
                 if "permission_mode" in data__agent_keys:
                     data__agent_keys.remove("permission_mode")
                     data__agent__permissionmode = data__agent["permission_mode"]
-                    data__agent__permissionmode_any_of_count78 = 0
-                    if not data__agent__permissionmode_any_of_count78:
+                    data__agent__permissionmode_any_of_count82 = 0
+                    if not data__agent__permissionmode_any_of_count82:
                         try:
                             _line(data__agent__permissionmode, (name_prefix or "data") + ".agent.permission_mode")
-                            data__agent__permissionmode_any_of_count78 += 1
+                            data__agent__permissionmode_any_of_count82 += 1
                         except Invalid: pass
-                    if not data__agent__permissionmode_any_of_count78:
+                    if not data__agent__permissionmode_any_of_count82:
                         try:
                             if not isinstance(data__agent__permissionmode, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode must be null")
-                            data__agent__permissionmode_any_of_count78 += 1
+                            data__agent__permissionmode_any_of_count82 += 1
                         except Invalid: pass
-                    if not data__agent__permissionmode_any_of_count78:
+                    if not data__agent__permissionmode_any_of_count82:
                         raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode cannot be validated by any definition")
                 if "allowed_tools" in data__agent_keys:
                     data__agent_keys.remove("allowed_tools")
@@ -3112,19 +3361,19 @@ def _document_config(data, name_prefix=None):
                 if "webhook" in data__notifications_keys:
                     data__notifications_keys.remove("webhook")
                     data__notifications__webhook = data__notifications["webhook"]
-                    data__notifications__webhook_any_of_count79 = 0
-                    if not data__notifications__webhook_any_of_count79:
+                    data__notifications__webhook_any_of_count83 = 0
+                    if not data__notifications__webhook_any_of_count83:
                         try:
                             _line(data__notifications__webhook, (name_prefix or "data") + ".notifications.webhook")
-                            data__notifications__webhook_any_of_count79 += 1
+                            data__notifications__webhook_any_of_count83 += 1
                         except Invalid: pass
-                    if not data__notifications__webhook_any_of_count79:
+                    if not data__notifications__webhook_any_of_count83:
                         try:
                             if not isinstance(data__notifications__webhook, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".notifications.webhook must be null")
-                            data__notifications__webhook_any_of_count79 += 1
+                            data__notifications__webhook_any_of_count83 += 1
                         except Invalid: pass
-                    if not data__notifications__webhook_any_of_count79:
+                    if not data__notifications__webhook_any_of_count83:
                         raise Invalid("" + (name_prefix or "data") + ".notifications.webhook cannot be validated by any definition")
                 if "command" in data__notifications_keys:
                     data__notifications_keys.remove("command")
@@ -3167,8 +3416,8 @@ def _span(data, name_prefix=None):
     return data
 
 def _shell(data, name_prefix=None):
-    data_any_of_count80 = 0
-    if not data_any_of_count80:
+    data_any_of_count84 = 0
+    if not data_any_of_count84:
         try:
             if not isinstance(data, (str)):
                 raise Invalid("" + (name_prefix or "data") + " must be string")
@@ -3178,9 +3427,9 @@ def _shell(data, name_prefix=None):
                     raise Invalid("" + (name_prefix or "data") + " must be longer than or equal to 1 characters")
                 if data_len > 20000:
                     raise Invalid("" + (name_prefix or "data") + " must be shorter than or equal to 20000 characters")
-            data_any_of_count80 += 1
+            data_any_of_count84 += 1
         except Invalid: pass
-    if not data_any_of_count80:
+    if not data_any_of_count84:
         try:
             if not isinstance(data, (list, tuple)):
                 raise Invalid("" + (name_prefix or "data") + " must be array")
@@ -3198,15 +3447,15 @@ def _shell(data, name_prefix=None):
                         data_item_len = len(data_item)
                         if data_item_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-            data_any_of_count80 += 1
+            data_any_of_count84 += 1
         except Invalid: pass
-    if not data_any_of_count80:
+    if not data_any_of_count84:
         try:
             if not isinstance(data, (NoneType)):
                 raise Invalid("" + (name_prefix or "data") + " must be null")
-            data_any_of_count80 += 1
+            data_any_of_count84 += 1
         except Invalid: pass
-    if not data_any_of_count80:
+    if not data_any_of_count84:
         raise Invalid("" + (name_prefix or "data") + " cannot be validated by any definition")
     return data
 
@@ -3240,19 +3489,19 @@ def _document_checkpoint(data, name_prefix=None):
         if "label" in data_keys:
             data_keys.remove("label")
             data__label = data["label"]
-            data__label_any_of_count81 = 0
-            if not data__label_any_of_count81:
+            data__label_any_of_count85 = 0
+            if not data__label_any_of_count85:
                 try:
                     _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count81 += 1
+                    data__label_any_of_count85 += 1
                 except Invalid: pass
-            if not data__label_any_of_count81:
+            if not data__label_any_of_count85:
                 try:
                     if not isinstance(data__label, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count81 += 1
+                    data__label_any_of_count85 += 1
                 except Invalid: pass
-            if not data__label_any_of_count81:
+            if not data__label_any_of_count85:
                 raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
         if "kind" in data_keys:
             data_keys.remove("kind")
@@ -3278,121 +3527,121 @@ def _document_checkpoint(data, name_prefix=None):
         if "tag" in data_keys:
             data_keys.remove("tag")
             data__tag = data["tag"]
-            data__tag_any_of_count82 = 0
-            if not data__tag_any_of_count82:
+            data__tag_any_of_count86 = 0
+            if not data__tag_any_of_count86:
                 try:
                     _line(data__tag, (name_prefix or "data") + ".tag")
-                    data__tag_any_of_count82 += 1
+                    data__tag_any_of_count86 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count82:
+            if not data__tag_any_of_count86:
                 try:
                     if not isinstance(data__tag, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".tag must be null")
-                    data__tag_any_of_count82 += 1
+                    data__tag_any_of_count86 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count82:
+            if not data__tag_any_of_count86:
                 raise Invalid("" + (name_prefix or "data") + ".tag cannot be validated by any definition")
         if "text" in data_keys:
             data_keys.remove("text")
             data__text = data["text"]
-            data__text_any_of_count83 = 0
-            if not data__text_any_of_count83:
+            data__text_any_of_count87 = 0
+            if not data__text_any_of_count87:
                 try:
                     _text(data__text, (name_prefix or "data") + ".text")
-                    data__text_any_of_count83 += 1
+                    data__text_any_of_count87 += 1
                 except Invalid: pass
-            if not data__text_any_of_count83:
+            if not data__text_any_of_count87:
                 try:
                     if not isinstance(data__text, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".text must be null")
-                    data__text_any_of_count83 += 1
+                    data__text_any_of_count87 += 1
                 except Invalid: pass
-            if not data__text_any_of_count83:
+            if not data__text_any_of_count87:
                 raise Invalid("" + (name_prefix or "data") + ".text cannot be validated by any definition")
         if "index" in data_keys:
             data_keys.remove("index")
             data__index = data["index"]
-            data__index_any_of_count84 = 0
-            if not data__index_any_of_count84:
+            data__index_any_of_count88 = 0
+            if not data__index_any_of_count88:
                 try:
                     _oid(data__index, (name_prefix or "data") + ".index")
-                    data__index_any_of_count84 += 1
+                    data__index_any_of_count88 += 1
                 except Invalid: pass
-            if not data__index_any_of_count84:
+            if not data__index_any_of_count88:
                 try:
                     if not isinstance(data__index, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".index must be null")
-                    data__index_any_of_count84 += 1
+                    data__index_any_of_count88 += 1
                 except Invalid: pass
-            if not data__index_any_of_count84:
+            if not data__index_any_of_count88:
                 raise Invalid("" + (name_prefix or "data") + ".index cannot be validated by any definition")
         if "meta" in data_keys:
             data_keys.remove("meta")
             data__meta = data["meta"]
-            data__meta_any_of_count85 = 0
-            if not data__meta_any_of_count85:
+            data__meta_any_of_count89 = 0
+            if not data__meta_any_of_count89:
                 try:
                     _oid(data__meta, (name_prefix or "data") + ".meta")
-                    data__meta_any_of_count85 += 1
+                    data__meta_any_of_count89 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count85:
+            if not data__meta_any_of_count89:
                 try:
                     if not isinstance(data__meta, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".meta must be null")
-                    data__meta_any_of_count85 += 1
+                    data__meta_any_of_count89 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count85:
+            if not data__meta_any_of_count89:
                 raise Invalid("" + (name_prefix or "data") + ".meta cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count86 = 0
-            if not data__head_any_of_count86:
+            data__head_any_of_count90 = 0
+            if not data__head_any_of_count90:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count86 += 1
+                    data__head_any_of_count90 += 1
                 except Invalid: pass
-            if not data__head_any_of_count86:
+            if not data__head_any_of_count90:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count86 += 1
+                    data__head_any_of_count90 += 1
                 except Invalid: pass
-            if not data__head_any_of_count86:
+            if not data__head_any_of_count90:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count87 = 0
-            if not data__branch_any_of_count87:
+            data__branch_any_of_count91 = 0
+            if not data__branch_any_of_count91:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count87 += 1
+                    data__branch_any_of_count91 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count87:
+            if not data__branch_any_of_count91:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count87 += 1
+                    data__branch_any_of_count91 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count87:
+            if not data__branch_any_of_count91:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "operation" in data_keys:
             data_keys.remove("operation")
             data__operation = data["operation"]
-            data__operation_any_of_count88 = 0
-            if not data__operation_any_of_count88:
+            data__operation_any_of_count92 = 0
+            if not data__operation_any_of_count92:
                 try:
                     _line(data__operation, (name_prefix or "data") + ".operation")
-                    data__operation_any_of_count88 += 1
+                    data__operation_any_of_count92 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count88:
+            if not data__operation_any_of_count92:
                 try:
                     if not isinstance(data__operation, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".operation must be null")
-                    data__operation_any_of_count88 += 1
+                    data__operation_any_of_count92 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count88:
+            if not data__operation_any_of_count92:
                 raise Invalid("" + (name_prefix or "data") + ".operation cannot be validated by any definition")
         if "changed" in data_keys:
             data_keys.remove("changed")
@@ -3445,36 +3694,36 @@ def _omission(data, name_prefix=None):
         if "size" in data_keys:
             data_keys.remove("size")
             data__size = data["size"]
-            data__size_any_of_count89 = 0
-            if not data__size_any_of_count89:
+            data__size_any_of_count93 = 0
+            if not data__size_any_of_count93:
                 try:
                     _count(data__size, (name_prefix or "data") + ".size")
-                    data__size_any_of_count89 += 1
+                    data__size_any_of_count93 += 1
                 except Invalid: pass
-            if not data__size_any_of_count89:
+            if not data__size_any_of_count93:
                 try:
                     if not isinstance(data__size, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".size must be null")
-                    data__size_any_of_count89 += 1
+                    data__size_any_of_count93 += 1
                 except Invalid: pass
-            if not data__size_any_of_count89:
+            if not data__size_any_of_count93:
                 raise Invalid("" + (name_prefix or "data") + ".size cannot be validated by any definition")
         if "sha256" in data_keys:
             data_keys.remove("sha256")
             data__sha256 = data["sha256"]
-            data__sha256_any_of_count90 = 0
-            if not data__sha256_any_of_count90:
+            data__sha256_any_of_count94 = 0
+            if not data__sha256_any_of_count94:
                 try:
                     _digest(data__sha256, (name_prefix or "data") + ".sha256")
-                    data__sha256_any_of_count90 += 1
+                    data__sha256_any_of_count94 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count90:
+            if not data__sha256_any_of_count94:
                 try:
                     if not isinstance(data__sha256, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".sha256 must be null")
-                    data__sha256_any_of_count90 += 1
+                    data__sha256_any_of_count94 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count90:
+            if not data__sha256_any_of_count94:
                 raise Invalid("" + (name_prefix or "data") + ".sha256 cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -3487,7 +3736,7 @@ def _line(data, name_prefix=None):
         data_len = len(data)
         if data_len > 1000:
             raise Invalid("" + (name_prefix or "data") + " must be shorter than or equal to 1000 characters")
-        if not _PATTERN_1.search(data):
+        if not _PATTERN_2.search(data):
             raise Invalid("" + (name_prefix or "data") + " must match pattern ^[^\\n\\r\\u0000]*(?![\\s\\S])")
     return data
 
@@ -3495,7 +3744,7 @@ def _digest(data, name_prefix=None):
     if not isinstance(data, (str)):
         raise Invalid("" + (name_prefix or "data") + " must be string")
     if isinstance(data, str):
-        if not _PATTERN_2.search(data):
+        if not _PATTERN_3.search(data):
             raise Invalid("" + (name_prefix or "data") + " must match pattern ^[0-9a-f]{64}(?![\\s\\S])")
     return data
 
@@ -3511,7 +3760,7 @@ def _checkpoint(data, name_prefix=None):
     if not isinstance(data, (str)):
         raise Invalid("" + (name_prefix or "data") + " must be string")
     if isinstance(data, str):
-        if not _PATTERN_3.search(data):
+        if not _PATTERN_4.search(data):
             raise Invalid("" + (name_prefix or "data") + " must match pattern ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[0-9]{4,12}(?![\\s\\S])")
     return data
 
@@ -3546,8 +3795,8 @@ def _document_baseline(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count91 = 0
-            if not data__command_any_of_count91:
+            data__command_any_of_count95 = 0
+            if not data__command_any_of_count95:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -3557,9 +3806,9 @@ def _document_baseline(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count91 += 1
+                    data__command_any_of_count95 += 1
                 except Invalid: pass
-            if not data__command_any_of_count91:
+            if not data__command_any_of_count95:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -3577,9 +3826,9 @@ def _document_baseline(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count91 += 1
+                    data__command_any_of_count95 += 1
                 except Invalid: pass
-            if not data__command_any_of_count91:
+            if not data__command_any_of_count95:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -3626,7 +3875,7 @@ def _time(data, name_prefix=None):
     if not isinstance(data, (str)):
         raise Invalid("" + (name_prefix or "data") + " must be string")
     if isinstance(data, str):
-        if not _PATTERN_4.search(data):
+        if not _PATTERN_5.search(data):
             raise Invalid("" + (name_prefix or "data") + " must match pattern ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z(?![\\s\\S])")
     return data
 
@@ -3651,7 +3900,7 @@ def _oid(data, name_prefix=None):
     if not isinstance(data, (str)):
         raise Invalid("" + (name_prefix or "data") + " must be string")
     if isinstance(data, str):
-        if not _PATTERN_5.search(data):
+        if not _PATTERN_6.search(data):
             raise Invalid("" + (name_prefix or "data") + " must match pattern ^[0-9a-f]{40}(?![\\s\\S])")
     return data
 
@@ -3659,7 +3908,7 @@ def _name(data, name_prefix=None):
     if not isinstance(data, (str)):
         raise Invalid("" + (name_prefix or "data") + " must be string")
     if isinstance(data, str):
-        if not _PATTERN_6.search(data):
+        if not _PATTERN_7.search(data):
             raise Invalid("" + (name_prefix or "data") + " must match pattern ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?![\\s\\S])")
     return data
 
@@ -3675,6 +3924,7 @@ VALIDATORS: dict[str, Any] = {
     'operation': _document_operation,
     'project': _document_project,
     'question': _document_question,
+    'registry': _document_registry,
     'run': _document_run,
     'session': _document_session,
 }
