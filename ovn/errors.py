@@ -46,6 +46,13 @@ class Unverified(Refused):
     kind = "unverified"
 
 
+class CommitRefused(Refused):
+    """A hook of the user's, or git itself, refused a work commit; ``facts["output"]`` has the words."""
+
+    kind = "commit-refused"
+    hint = "do what the hook asks for, and try again"
+
+
 # -- 128: fatal ------------------------------------------------------------------------
 
 

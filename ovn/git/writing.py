@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ovn.git.objects import ObjectStore
-    from ovn.git.restore import Plan, Target
+    from ovn.git.restore import Plan
     from ovn.git.run import Git
 
 ATTRIBUTES = b".gitattributes"
@@ -60,7 +60,7 @@ def apply(git: Git, objects: ObjectStore, plan: Plan, *, trusted: bool = True) -
         if plan.with_index:
             wanted = meta.parse(objects, plan.target.meta_tree)
             new = folder / "new"
-            _build_index(guard.git, objects, plan.target, wanted, new)
+            build_index(guard.git, plan.target.index(objects), wanted, new)
             lock.install(new)
             inprogress.write(git, wanted.unfinished)
         crash_point("operation.after_index")
@@ -147,18 +147,22 @@ def _write(guard: filters.Guard, index: Path, plan: Plan) -> None:
             guard.git.run(*PRIVATE, "checkout-index", "-f", "-q", "-z", "--stdin", stdin=listing, index=index)
 
 
-def _build_index(git: Git, objects: ObjectStore, target: Target, wanted: meta.Meta, new: Path) -> None:
-    """Make ``new`` the index that the target had, with fresh file times."""
+def build_index(git: Git, tree: str, wanted: meta.Meta, new: Path) -> None:
+    """Make the file ``new`` an index of ``tree`` with the rows of ``wanted``, file times looked up."""
     indexes.copy(git.location, new)
-    git.run(*PRIVATE, "read-tree", "--reset", target.index(objects), index=new)
-    stages = [row for row in wanted.rows if row.stage]
-    if stages:
-        lines = (b"%06o %s %d\t%s\0" % (r.entry.mode, r.entry.oid.encode(), r.stage, r.path) for r in stages)
-        git.run(*PRIVATE, "update-index", "-z", "--index-info", stdin=b"".join(lines), index=new)
+    git.run(*PRIVATE, "read-tree", "--reset", tree, index=new)
+    put_rows(git, [row for row in wanted.rows if row.stage], new)
     if wanted.intents:
         _intend(git, wanted.intents, new)
     _flag(git, wanted, new)
     git.run(*PRIVATE, "update-index", "-q", "--refresh", index=new, ok=(0, 1))
+
+
+def put_rows(git: Git, rows: Iterable[status.Listed], new: Path) -> None:
+    """Put rows into an index, stages as they are. Their files count as changed."""
+    lines = [b"%06o %s %d\t%s\0" % (r.entry.mode, r.entry.oid.encode(), r.stage, r.path) for r in rows]
+    if lines:
+        git.run(*PRIVATE, "update-index", "-z", "--index-info", stdin=b"".join(lines), index=new)
 
 
 def _intend(git: Git, paths: Iterable[bytes], new: Path) -> None:
