@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn import names, resources
-from ovn.git import paths
 from ovn.git.run import As, Git
 
 if TYPE_CHECKING:
@@ -171,10 +170,9 @@ def _sources(location: Location, folder: Path) -> frozenset[str]:
     if not there:
         return frozenset()
     within = folder.resolve().relative_to(location.top.resolve())
-    asked = {paths.quote(os.fsencode(within / name)): name for name in there}
-    stdin = b"".join(paths.unquote(path) + b"\0" for path in asked)
-    answer = Git(location).run("check-ignore", "-z", "--stdin", stdin=stdin, ok=(0, 1))
-    ignored = {paths.quote(path) for path in answer.paths()}
+    asked = {os.fsencode(within / name): name for name in there}
+    question = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--"]
+    ignored = set(Git(location).run(*question, *asked).paths())
     return frozenset(name for path, name in asked.items() if path not in ignored)
 
 
