@@ -1,0 +1,51 @@
+"""Layer 0: take secrets out of text that is meant for people. Pure, standard library.
+
+For notes, handoffs, evidence, errors and logs. Step results are never changed: a replay would
+lie. The shapes are those that their issuers publish (GitHub, AWS, Slack, Google, Stripe, npm,
+PyPI, JWT, PEM), and words such as ``password=`` with what follows them.
+"""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "[redacted]"
+
+_SHAPES = (
+    r"\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{20,255})",
+    r"\bglpat-[A-Za-z0-9_-]{20,}",
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
+    r"\bAIza[A-Za-z0-9_-]{35}",
+    r"\b(?:sk|pk|rk)[-_](?:live|test|ant|proj|or)[-_][A-Za-z0-9_-]{16,}",
+    r"\bsk-[A-Za-z0-9_-]{32,}",
+    r"\bnpm_[A-Za-z0-9]{36}\b",
+    r"\bpypi-[A-Za-z0-9_-]{50,}",
+    r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+)
+_WHOLE = re.compile("|".join(_SHAPES))
+_AFTER = re.compile(
+    r"""(?ix)
+    ( \b [a-z0-9_.-]{0,40}
+      (?: password | passwd | secret | token | api[_-]?key | access[_-]?key | private[_-]?key )
+      ["']? \s* [:=] \s* ["']?
+    | \b authorization ["']? \s* [:=] \s* ["']? (?: bearer | basic | token ) \s+
+    | \b bearer \s+
+    )
+    ( [^\s"',;&]{6,} )
+    """
+)
+_IN_URL = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,200}:)([^\s/@]{1,200})(@)", re.IGNORECASE)
+
+
+def redact(text: str) -> str:
+    """Return ``text`` with every secret of a known shape replaced by ``[redacted]``."""
+    text = _WHOLE.sub(HIDDEN, text)
+    text = _IN_URL.sub(rf"\1{HIDDEN}\3", text)
+    return _AFTER.sub(rf"\1{HIDDEN}", text)
+
+
+def holds_secret(text: str) -> bool:
+    """Return whether ``redact`` would change the text."""
+    return redact(text) != text
