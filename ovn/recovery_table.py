@@ -41,7 +41,7 @@ class Row:
 
 
 ENDED = ("handed_off", "rolled_back", "abandoned")
-OVER = ("done", "blocked", "failed", "rolled_back")
+OVER = ("done", "blocked", "rolled_back")
 
 LAST_WORDS = {"kind": "run", "attempt": "failed", "attempts_left": (0, 1), "work": True}
 """What the rows below share: the next thing to do would take the feature's work back."""

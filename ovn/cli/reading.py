@@ -27,14 +27,7 @@ def fold(context: Context) -> None:
 
 def tell(context: Context, report: FoldReport) -> None:
     """Say on stderr what a fold found that nobody expected."""
-    for sentence in said(report):
+    from ovn.briefing import fold_notices
+
+    for sentence in fold_notices(report):
         context.out.warning(sentence)
-
-
-def said(report: FoldReport) -> list[str]:
-    """Return the sentences about a fold: branch put back, torn tail, lost and unreadable records."""
-    lines = [*report.said, *map(str, report.set_aside)]
-    if report.cut_bytes:
-        lines.append(f"{report.cut_bytes} bytes of a torn write were cut off; it was never acknowledged")
-    lines += [f"record {seq} of session '{session}' was damaged on disk" for session, seq in report.lost]
-    return lines
