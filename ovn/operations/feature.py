@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.clock import rfc3339
-from ovn.errors import NotFound, Refused
-from ovn.git import trailers
+from ovn.errors import Conflict, NotFound, Refused
+from ovn.git import trailers, treeedit
+from ovn.git.history import invert
+from ovn.git.paths import quote
+from ovn.git.restore import Target
+from ovn.git.run import Git
 from ovn.model import records
-from ovn.operations.change import Inversion
+from ovn.operations.change import Change
 from ovn.operations.transaction import Order, Outcome, carry_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from ovn.git.objects import CommitInfo
+    from ovn.git.objects import CommitInfo, Entry
     from ovn.git.snapshot import Snapshot
     from ovn.model.documents import Session
     from ovn.state.store import StateStore
@@ -25,25 +29,19 @@ if TYPE_CHECKING:
 def rollback_feature(store: StateStore, order: Order, feature: str) -> Outcome:
     """Invert the commits of ``feature`` on HEAD's history, newest first, and mark it rolled back.
 
-    Raises Refused when there are none, Conflict naming the commit that does not invert cleanly;
-    then the repository is as it was.
+    Uncommitted work elsewhere stays. Raises Refused when no commit is left to invert, Conflict
+    naming what stands against it; then the repository is as it was.
     """
     view = store.view()
     if view.feature(feature) is None:
         raise NotFound(f"no feature {feature!r}", hint="see 'git ovn feature list'")
     head = store.objects.resolve("HEAD", peel=True)
-    sessions = list(view.sessions().values())
     history = list(store.objects.walk([head])) if head else []
-    published = _published(store)
-    commits = of_feature(feature, history, sessions, published)
+    commits = of_feature(feature, history, view.sessions(ended=True).values(), _published(store))
     if not commits:
         raise Refused(f"no commit of feature {feature!r} is left on this branch")
     wanted = replace(order, feature=feature, commits=tuple(commits))
-
-    def plan(shot: Snapshot) -> Inversion:
-        return Inversion(store, shot, feature, commits)
-
-    outcome = carry_out(store, wanted, plan)
+    outcome = carry_out(store, wanted, lambda shot: _inversion(store, wanted, shot))
     if outcome.operation is not None:
         data = {
             "feature": feature,
@@ -51,8 +49,44 @@ def rollback_feature(store: StateStore, order: Order, feature: str) -> Outcome:
             "reason": f"rolled back by {outcome.operation.id}",
         }
         record = records.make("feature.status", data, at=rfc3339(store.clock.now()), by=order.by)
-        store.record(order.session, record)
+        store.record(order.session, record, generation=order.generation)
     return outcome
+
+
+def _inversion(store: StateStore, order: Order, shot: Snapshot) -> Change:
+    """Return the change that adds the inverse commits and leaves all other work as it is."""
+    tip = shot.head or ""
+    more = [(names.TRAILER_SESSION, order.session), (names.TRAILER_FEATURE, order.feature or "")]
+    made = invert(
+        Git(store.location),
+        store.objects,
+        order.commits,
+        tip,
+        when=store.clock.now(),
+        more=more,
+        trusted=order.limits.trusted,
+    )
+    head = made[-1] if made else tip
+    rows = {change.path: change.new for change in store.objects.changes(tip, head)}
+    busy = sorted(set(map(quote, rows)) & set(shot.paths))
+    if busy:
+        raise Conflict(
+            f"uncommitted changes of '{busy[0]}' are in the way of taking back {order.feature!r}",
+            hint="commit them, or keep them with 'git ovn checkpoint' and restore the file first",
+            paths=busy,
+        )
+    now = Target.of(shot)
+    index = _edited(store, now.index(store.objects), rows)
+    target = replace(now, tree=_edited(store, shot.tree, rows), index_tree=index, head=head)
+    return Change(store, shot, target, head=head, trusted=order.limits.trusted)
+
+
+def _edited(store: StateStore, tree: str, rows: Mapping[bytes, Entry | None]) -> str:
+    """Return the tree with these rows put in, taken out or replaced; its objects are stored."""
+    new, trees = treeedit.edit(store.objects.entries, tree, rows)
+    for data in trees.values():
+        store.objects.write("tree", data)
+    return new
 
 
 def of_feature(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ovn import checkpoints
 from ovn.errors import Diverged, NotFound
-from ovn.git import snapshot as history
+from ovn.git import history
 from ovn.git.run import Git
 from ovn.operations import ledger
 from ovn.operations.change import Change, target_of
@@ -94,14 +94,6 @@ def _roll_back(store: StateStore, order: Order, shot: Snapshot, target: Checkpoi
             hint=f"switch to it first, or bring back files only with 'git ovn restore {target.id}'",
         )
     head = target.head
-    if shot.head and head and head != shot.head and _published(store, head, shot.head):
+    if shot.head and head and head != shot.head and history.published(store.objects, head, shot.head):
         head = history.inverse_of_range(Git(store.location), store.objects, head, shot.head)
     return Change(store, shot, target_of(store, target), head=head, trusted=order.limits.trusted)
-
-
-def _published(store: StateStore, old: str, new: str) -> bool:
-    """Return whether a remote-tracking branch has a commit that leaving ``new`` for ``old`` drops."""
-    remote = list(store.objects.refs("refs/remotes/").values())
-    dropped = {commit.oid for commit in store.objects.walk([new], hide=[old])}
-    unpublished = {commit.oid for commit in store.objects.walk([new], hide=[old, *remote])}
-    return dropped != unpublished

@@ -81,9 +81,7 @@ def _refusal(verb: str, change: Change) -> WouldLose:
 
 
 def _transact(store: StateStore, order: Order, shot: Snapshot, change: Change) -> Outcome:
-    request = checkpoints.Request(order.session, kind="safety", text=f"before {order.verb}", by=order.by)
-    safety = checkpoints.keep(store, request, shot, generation=order.generation).checkpoint
-    operation = _record(store, _intent(store, order, shot, change, safety), order.by)
+    operation, safety = begin(store, order, shot, head=change.head, loses=bool(change.lost))
     crash_point("operation.after_intent")
     try:
         if change.lost:
@@ -95,52 +93,24 @@ def _transact(store: StateStore, order: Order, shot: Snapshot, change: Change) -
         if wrong:
             raise CorruptObject(f"{order.verb} left {len(wrong)} paths wrong, first '{wrong[0]}'")
     except (OvnError, OSError):
-        _reverse(store, operation, order.by)
+        _reverse(store, operation, order)
         raise
     done = replace(operation, state="done", after=place(after), commits=order.commits)
-    _record(store, done, order.by)
+    write(store, done, order.by)
     if order.undoes:
         _mark_undone(store, order.undoes, done.id, order.by)
     return Outcome(change.describe(), done, safety)
 
 
-def recover(store: StateStore, by: str = "person") -> list[Operation]:
-    """Reverse each operation of this work tree that died half way; return what became of them.
-
-    A fresh safety checkpoint comes first, so work done since then is kept too. Where the
-    branch was moved by somebody else meanwhile nothing is touched: the operation is
-    ``abandoned``, and its safety checkpoint still holds how everything was before.
-    """
-    with operation_lock(store.location), gc_guard(store.location):
-        return [_reverse(store, one, by) for one in ledger.unfinished(store, store.location.worktree)]
-
-
-def _reverse(store: StateStore, operation: Operation, by: str) -> Operation:
-    held = operation.before.checkpoint
-    before = next((one for one in checkpoints.found(store, operation.session) if one.id == held), None)
-    shot = checkpoints.look(store)
-    expected = {operation.before.head, operation.after.head if operation.after else None}
-    if before is None or shot.head not in expected or shot.branch != operation.before.branch:
-        return _record(store, replace(operation, state="abandoned"), by)
-    request = checkpoints.Request(
-        operation.session, kind="safety", text=f"before reversing {operation.id}", by=by
-    )
-    checkpoints.keep(store, request, shot)
-    change = Change(store, shot, target_of(store, before), head=operation.before.head)
-    if change.lost:
-        change.set_aside(_aside(store, operation))
-    change.apply()
-    return _record(store, replace(operation, state="reversed", after=None), by)
-
-
-def _aside(store: StateStore, operation: Operation) -> Path:
-    return store.location.local / "aside" / operation.id
-
-
-def _intent(store: StateStore, order: Order, shot: Snapshot, change: Change, safety: Checkpoint) -> Operation:
+def begin(
+    store: StateStore, order: Order, shot: Snapshot, *, head: str | None, loses: bool = False
+) -> tuple[Operation, Checkpoint]:
+    """Take the safety checkpoint and record the intent; return both. ``head`` is where HEAD will be."""
+    request = checkpoints.Request(order.session, kind="safety", text=f"before {order.verb}", by=order.by)
+    safety = checkpoints.keep(store, request, shot, generation=order.generation).checkpoint
     now = store.clock.now()
     identity = names.new_id(now)
-    return Operation(
+    operation = Operation(
         version=1,
         id=identity,
         verb=order.verb,
@@ -149,13 +119,63 @@ def _intent(store: StateStore, order: Order, shot: Snapshot, change: Change, saf
         session=order.session,
         worktree=store.location.worktree,
         before=replace(place(shot), checkpoint=safety.id),
-        after=Place(head=change.head, branch=shot.branch),
+        after=Place(head=head, branch=shot.branch),
         target=order.target,
         feature=order.feature,
         paths=order.paths,
         undoes=order.undoes,
-        aside=f"{names.LOCAL_FOLDER}/aside/{identity}" if change.lost else None,
+        aside=f"{names.LOCAL_FOLDER}/aside/{identity}" if loses else None,
     )
+    return write(store, operation, order.by), safety
+
+
+def recover(store: StateStore, by: str = "person") -> list[Operation]:
+    """Reverse each operation of this work tree that died half way; return what became of them.
+
+    A fresh safety checkpoint comes first, so work done since then is kept too. A commit that
+    was made is done. Where the branch was moved by somebody else meanwhile nothing is touched:
+    the operation is ``abandoned``, and its safety checkpoint still holds how all was before.
+    """
+    with operation_lock(store.location), gc_guard(store.location):
+        order = Order("recover", "", by=by)
+        return [_reverse(store, one, order) for one in ledger.unfinished(store, store.location.worktree)]
+
+
+def _reverse(store: StateStore, operation: Operation, order: Order) -> Operation:
+    shot = checkpoints.look(store, order.limits)
+    if _committed(store, operation, shot):
+        return write(store, replace(operation, state="done", after=place(shot)), order.by)
+    before = _safety(store, operation)
+    expected = {operation.before.head, operation.after.head if operation.after else None}
+    if before is None or shot.head not in expected or shot.branch != operation.before.branch:
+        return write(store, replace(operation, state="abandoned"), order.by)
+    text = f"before reversing {operation.id}"
+    request = checkpoints.Request(operation.session, kind="safety", text=text, by=order.by)
+    checkpoints.keep(store, request, shot)
+    change = Change(store, shot, target_of(store, before), head=operation.before.head)
+    if change.lost:
+        change.set_aside(_aside(store, operation))
+    change.apply()
+    return write(store, replace(operation, state="reversed", after=None), order.by)
+
+
+def _committed(store: StateStore, operation: Operation, shot: Snapshot) -> bool:
+    """Tell whether a commit that died unrecorded was made: HEAD is one beyond where it began."""
+    if operation.verb != "commit" or shot.head is None or shot.head == operation.before.head:
+        return False
+    return (
+        list(store.objects.commit(shot.head).parents)
+        == [operation.before.head or ""][: bool(operation.before.head)]
+    )
+
+
+def _safety(store: StateStore, operation: Operation) -> Checkpoint | None:
+    known = checkpoints.found(store, operation.session)
+    return next((one for one in known if one.id == operation.before.checkpoint), None)
+
+
+def _aside(store: StateStore, operation: Operation) -> Path:
+    return store.location.local / "aside" / operation.id
 
 
 def place(shot: Snapshot) -> Place:
@@ -166,10 +186,15 @@ def place(shot: Snapshot) -> Place:
 def _mark_undone(store: StateStore, undone: str, by_operation: str, by: str) -> None:
     one = store.view().operation(undone)
     if one is not None:
-        _record(store, replace(one, undone_by=by_operation), by)
+        write(store, replace(one, undone_by=by_operation), by)
 
 
-def _record(store: StateStore, operation: Operation, by: str) -> Operation:
+def write(store: StateStore, operation: Operation, by: str) -> Operation:
+    """Record what an operation is now; return it. An intent waits for the next fold."""
     at = rfc3339(store.clock.now())
-    store.record(operation.session, records.make("operation", codec.encode(operation), at=at, by=by))
+    store.record(
+        operation.session,
+        records.make("operation", codec.encode(operation), at=at, by=by),
+        fold=operation.state != "open",
+    )
     return operation
