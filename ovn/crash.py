@@ -35,10 +35,11 @@ POINTS: dict[str, str] = {
     "handoff.after_record": "the handoff is recorded, the lease still held",
     "run.after_start": "a run is recorded, no session begun",
     "run.before_launch": "an attempt is recorded, no agent started",
-    "run.after_launch": "an agent runs, its process is not recorded",
+    "run.after_launch": "an agent runs, and nobody watches it yet",
     "run.after_agent": "an agent ended, nothing is verified",
-    "run.after_verify": "evidence is recorded, the feature's branch not closed",
+    "run.after_verify": "evidence is recorded, the attempt is not counted",
     "run.before_handoff": "work is over, no handoff",
+    "run.before_end": "all is handed off, the run still counts as running",
 }
 
 _spec, _, _count = os.environ.get("OVN_CRASH_POINT", "").partition("@")

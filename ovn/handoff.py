@@ -227,18 +227,18 @@ def _following(shown: Shown) -> list[str]:
     if shown.uncommitted:
         where = f"; checkpoint {shown.checkpoint} holds them" if shown.checkpoint else ""
         following.append(f"look at {shown.uncommitted} uncommitted paths{where}")
-    open_ones = [one for one in shown.features if one.status in ("in_progress", "pending")]
+    open_ones = [one for one in shown.features if one.status in ("in_progress", "pending", "failed")]
     open_ones.sort(key=lambda one: (one.id != shown.session.feature, one.status != "in_progress"))
     following += [f"{one.id}: {one.title} ({one.status.replace('_', ' ')})" for one in open_ones[:3]]
     return following
 
 
 def tried(attempts: Sequence[Attempt]) -> list[str]:
-    """Return a line for each attempt that did not succeed."""
+    """Return a line for each attempt that did not succeed; one that did has no ``reason``."""
     return [
         f"attempt {one.number}{f' at {one.feature}' if one.feature else ''}: {_end(one)}"
         for one in attempts
-        if one.ended is None or one.exit_code != 0
+        if one.ended is None or one.exit_code != 0 or one.reason
     ]
 
 

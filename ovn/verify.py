@@ -86,7 +86,12 @@ def verify(store: StateStore, actor: Actor, feature: str, bench: Bench) -> Verdi
     Raises NotFound, Unverified when it has no verify commands, and the errors of git.
     """
     found = features.find(store.view().features(), feature)
-    measured = measure(store, found, bench)
+    return settle(store, actor, found, measure(store, found, bench))
+
+
+def settle(store: StateStore, actor: Actor, found: Feature, measured: Measured) -> Verdict:
+    """Record what was measured of a feature, and set its status by it; see ``verify``."""
+    feature = found.id
     why = not_done(measured)
     if why is not None and measured.evidence.partial and found.status == "done":
         return Verdict(found, measured, why)
