@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ovn.git.locate import Location
     from ovn.git.settings import Settings
     from ovn.state.store import StateStore
+    from ovn.trust import Book
 
 
 class Context:
@@ -59,6 +60,20 @@ class Context:
         from ovn.config import load
 
         return load(self.location.tree(), self.environ)
+
+    @cached_property
+    def book(self) -> Book:
+        """What the person trusts of this repository on this machine."""
+        from ovn.trust import Book
+
+        return Book(self.state_home, self.location, self.environ.get(names.ENV_TRUST))
+
+    @cached_property
+    def filters_trusted(self) -> bool:
+        """Whether filters that the repository's own configuration defines may run."""
+        from ovn.trust import allows_filters
+
+        return allows_filters(self.book, self.location)
 
     @cached_property
     def settings(self) -> Settings:
