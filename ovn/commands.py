@@ -55,7 +55,7 @@ ALLOWED = frozenset(
 
 PREFIXES = ("LC_", "OVN_")
 
-_NOT_FOUND, _NOT_STARTED = 127, 126
+NOT_FOUND, NOT_STARTED = 127, 126
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 
 
@@ -121,10 +121,10 @@ def run(
             start_new_session=True,
         )
     except FileNotFoundError:
-        return _not_started(command, _NOT_FOUND, "not found")
+        return _not_started(command, NOT_FOUND, "not found")
     except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
         words = error.strerror if isinstance(error, OSError) else None
-        return _not_started(command, _NOT_STARTED, (words or str(error)).lower())
+        return _not_started(command, NOT_STARTED, (words or str(error)).lower())
     try:
         in_time = _follow(process, output, began + seconds)
     finally:

@@ -1,6 +1,7 @@
 """Layer 4: the baseline. What the tests said before new work, by failing test id."""
 
 from ovn.baseline.comparing import Comparison, broken, compare, describe
+from ovn.baseline.running import Setting, Told, ensure
 from ovn.baseline.testids import Reading, read
 
-__all__ = ["Comparison", "Reading", "broken", "compare", "describe", "read"]
+__all__ = ["Comparison", "Reading", "Setting", "Told", "broken", "compare", "describe", "ensure", "read"]

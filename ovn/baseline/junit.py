@@ -52,5 +52,5 @@ def path_in(command: str | Sequence[str]) -> str | None:
         found = re.fullmatch(r"--(?:junit-?xml|outputFile|output-junit)(?:=(.+))?", word)
         if found:
             value = found[1] or (words[at + 1] if at + 1 < len(words) else None)
-            return value.strip("'\"") if value else None
+            return value.strip("'\";&|") if value else None
     return None
