@@ -10,18 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ovn import active, checkpoints, claims, features, handoff, names, session_rules
+from ovn import active, checkpoints, claims, features, handoff, operations, session_rules
 from ovn.briefing import subjects
 from ovn.clock import rfc3339
 from ovn.crash import crash_point
-from ovn.errors import GitFailed, GitTimeout, HandoffRefused, NotFound
+from ovn.errors import CommitRefused, GitTimeout, HandoffRefused, NotFound, OperationInProgress
 from ovn.facts import Us, current_branch, leases_of, standing_of, uncommitted_paths
-from ovn.git import index as indexes
-from ovn.git import inprogress
-from ovn.git.run import As, Git
+from ovn.git.run import Git
 from ovn.handoff import Broken, Shown, Situation
 from ovn.model import codec, records
 from ovn.model.documents import Handoff
+from ovn.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
     from ovn.model.documents import Session
     from ovn.state.store import StateStore
     from ovn.state.view import View
-
-COMMIT_SECONDS = 600.0
-"""How long a person's own commit hooks may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ def hand_off(store: StateStore, config: Config, closing: Closing) -> Closed:
     handoff.check(replace(words, wip=True), _situation(store, git, known, closing, session))
     commit, words = None, replace(words, wip=False)
     if uncommitted_paths(git):
-        words, commit = _keep(store, git, closing, session, words)
+        words, commit = _keep(store, closing, session, words)
         crash_point("handoff.after_commit")
     session = _session(store.view(), closing.session)
     words = _placed(store, git, closing, session, words)
@@ -104,7 +100,7 @@ def pay_from_git(store: StateStore, session: Session, limits: checkpoints.Limits
             session.id, kind="safety", text="its shift ended without a handoff", by="runner"
         )
         checkpoint = checkpoints.take(store, request, limits).checkpoint.id
-    words = handoff.from_git(_shown(store, session, checkpoint, len(paths), git if here else None))
+    words = _redacted(handoff.from_git(_shown(store, session, checkpoint, len(paths), git if here else None)))
     _record(store, words, None, by="runner")
     active.pay(store.location.local, session.id)
     return words
@@ -132,11 +128,17 @@ def _session(view: View, name: str) -> Session:
 def _words(store: StateStore, closing: Closing, session: Session) -> Handoff:
     if closing.said is None:
         told = handoff.from_git(_shown(store, session, session.checkpoint, 0, Git(store.location)))
-        return replace(told, author=closing.author)
+        return _redacted(replace(told, author=closing.author))
     at = rfc3339(store.clock.now())
     empty = Handoff(version=1, session=session.id, at=at, author=closing.author)
     said: dict[str, Any] = {key: tuple(texts) for key, texts in closing.said.items()}
-    return replace(empty, **said)
+    return _redacted(replace(empty, **said))
+
+
+def _redacted(words: Handoff) -> Handoff:
+    """Return the words without secrets: a handoff is pushed, rendered and shown to everybody."""
+    texts: dict[str, Any] = {key: tuple(redact(text) for text in getattr(words, key)) for key in handoff.SAID}
+    return replace(words, **texts)
 
 
 def _shown(
@@ -188,11 +190,11 @@ def _situation(store: StateStore, git: Git, known: Leases, closing: Closing, ses
 
 
 def _keep(
-    store: StateStore, git: Git, closing: Closing, session: Session, words: Handoff
+    store: StateStore, closing: Closing, session: Session, words: Handoff
 ) -> tuple[Handoff, str | None]:
     """Commit what is uncommitted, or with ``wip`` keep it in a checkpoint."""
     if not closing.wip:
-        return words, _progress_commit(store, git, closing, session, words)
+        return words, _progress_commit(store, closing, session, words)
     request = checkpoints.Request(
         session.id, label="wip", text="uncommitted at the handoff", by=_writer(closing.author)
     )
@@ -200,36 +202,22 @@ def _keep(
     return replace(words, checkpoint=taken.checkpoint.id, wip=True), None
 
 
-def _progress_commit(store: StateStore, git: Git, closing: Closing, session: Session, words: Handoff) -> str:
-    """Commit all of it as the person, with their hooks; the index is as before when that fails."""
-    location = store.location
-    in_progress = inprogress.operation(location.git_dir)
-    if in_progress is not None:
-        raise _not_committed(session.id, f"a {in_progress} is in progress")
-    subject = next(
-        (text.splitlines()[0] for text in words.accomplished if text.strip()), session.feature or "work"
+def _progress_commit(store: StateStore, closing: Closing, session: Session, words: Handoff) -> str | None:
+    """Commit all of it as the person, with their hooks; undone like any commit of git ovn."""
+    first = next((text.strip().splitlines()[0] for text in words.accomplished if text.strip()), None)
+    order = operations.Order(
+        "commit",
+        session.id,
+        by=_writer(closing.author),
+        feature=session.feature,
+        generation=closing.generation,
+        limits=closing.limits,
     )
-    environ = {names.ENV_SESSION: session.id}
-    if closing.generation is not None:
-        environ[names.ENV_GENERATION] = str(closing.generation)
-    with indexes.private_folder(location) as folder:
-        before = folder / "before"
-        there = indexes.copy(location, before)
-        try:
-            git.run("add", "--all", who=As.USER, timeout=COMMIT_SECONDS)
-            message = f"progress({session.id}): {subject[:72]}"
-            git.run(
-                "commit", "--quiet", "--message", message, who=As.USER, env=environ, timeout=COMMIT_SECONDS
-            )
-        except (GitFailed, GitTimeout) as error:
-            if there:
-                with indexes.index_lock(location, folder) as held:
-                    held.install(before)
-            words_of_git = str(error.facts.get("stderr") or error)
-            raise _not_committed(session.id, words_of_git.strip() or str(error)) from error
-    commit = store.objects.resolve("HEAD", peel=True) or ""
-    _record_commit(store, closing, session, commit, subject)
-    return commit
+    subject = f"progress({session.id}): {(first or session.feature or 'work')[:72]}"
+    try:
+        return operations.commit_work(store, order, subject)
+    except (CommitRefused, GitTimeout, OperationInProgress) as error:
+        raise _not_committed(session.id, str(error)) from error
 
 
 def _not_committed(session: str, why: str) -> HandoffRefused:
@@ -240,23 +228,6 @@ def _not_committed(session: str, why: str) -> HandoffRefused:
         hint="mend that, or keep the work in a checkpoint with --wip",
         rules=[{"rule": failed.rule, "sentence": failed.sentence, "detail": failed.detail}],
     )
-
-
-def _record_commit(store: StateStore, closing: Closing, session: Session, commit: str, subject: str) -> None:
-    """Record the progress commit where no hook did."""
-    known = store.view().session(session.id)
-    if known is not None and commit in {work.commit for work in known.commits}:
-        return
-    data = {
-        "commit": commit,
-        "kind": "own",
-        "feature": session.feature,
-        "bypassed": False,
-        "subject": subject,
-    }
-    at = rfc3339(store.clock.now())
-    made = records.make("commit", data, at=at, by=_writer(closing.author))
-    store.record(session.id, made, generation=closing.generation)
 
 
 # -- records ---------------------------------------------------------------------------

@@ -161,7 +161,7 @@ def test_what_another_session_works_on_is_not_chosen(tmp_path, repo, store):
 def test_a_named_feature_must_be_ready(store):
     add(store, "base")
     add(store, "top", depends_on=("base",))
-    with pytest.raises(Refused, match="feature 'top' cannot be worked on: it depends on 'base', not done yet"):
+    with pytest.raises(Refused, match="'top' cannot be worked on: it depends on 'base', not done yet"):
         begin(store, feature="top")
     with pytest.raises(NotFound, match="no feature 'nothing'"):
         begin(store, feature="nothing")
@@ -204,7 +204,7 @@ def test_a_handoff_commits_the_rest_as_the_person_and_gives_everything_back(repo
     assert view.session("a").state == "handed_off"
     assert view.handoff("a") == closed.handoff
     assert (closed.handoff.head, closed.handoff.branch) == (repo.head, "refs/heads/main")
-    assert closed.handoff.checkpoint == "a/0001"
+    assert closed.handoff.checkpoint == "a/0002"  # 0001 is the safety one before the commit
     assert [work.commit for work in view.session("a").commits] == [repo.head]
     assert leases(store) == []
     assert active.read(store.location.local, "main") is None
@@ -320,6 +320,13 @@ def test_a_handoff_without_words_is_written_from_git(repo, store):
     closed = close(store, "a", said=None, author="runner")
     assert closed.handoff.author == "runner"
     assert closed.handoff.next == ("parser: build parser (in progress)",)
+
+
+def test_a_handoff_holds_no_secret(store):
+    begin(store, session="a")
+    token = "ghp_" + "a" * 36
+    closed = close(store, "a", said={"next": (f"use {token}",)})
+    assert closed.handoff.next == ("use [redacted]",)
 
 
 def test_a_session_hands_off_once(store):
