@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 from ovn import names
 from ovn.errors import InvalidDocument, Locked, NotInitialised, RefMoved, StateConflict
 from ovn.git.disk import disk_errors
-from ovn.git.locks import break_stale_locks, repository_lock
+from ovn.git.locks import break_stale_locks, repository_lock, tidy
 from ovn.host import sync_path
+from ovn.model.records import MEANINGFUL
 from ovn.state import segments
 from ovn.state.branch import Branch
 from ovn.state.draft import Draft
@@ -50,6 +51,7 @@ class Folder:
         self.journals = Journals(location, self.folded)
         self._cache = cache
         self._clock = clock
+        self._tidy = False
 
     def tip(self) -> Tip:
         """Return the documents at the tip that readers see."""
@@ -65,29 +67,47 @@ class Folder:
         return found.folded if found is not None else 0
 
     def heal(self) -> tuple[str, ...]:
-        """Put back a branch that was lost; return what to say of it."""
+        """Clear what dead processes left, put back a branch that was lost; return what to say of it."""
         with repository_lock(self.location):
-            break_stale_locks(self.location, names.STATE_REF, names.KEEP_REF)
-            return tuple(self.branch.heal())
+            return self.until_it_holds(self._put_in_order)
+
+    def _put_in_order(self) -> tuple[str, ...]:
+        if not self._tidy:
+            tidy(self.location)
+            self._tidy = True
+        break_stale_locks(self.location, names.STATE_REF, names.KEEP_REF)
+        return tuple(self.branch.heal())
 
     def fold(self, session: str | None, timeout: float) -> FoldReport:
-        """Fold one session, or all. Raises what ``StateStore.fold`` does."""
+        """Fold one session, or all. Raises what ``StateStore.fold`` does.
+
+        Before one session come the others that hold an event: it was acknowledged before, and
+        folded later it would win over what this session says of the same feature now.
+        """
         with repository_lock(self.location, timeout):
             report = FoldReport(said=self.heal())
-            for name in [session] if session is not None else self.journals.sessions():
-                report += self._session(name)
+            for other in self.journals.sessions():
+                if session is None or (other != session and self._holds_event(other)):
+                    report += self._session(other)
+            if session is not None:
+                report += self._session(session)
         return report
+
+    def _holds_event(self, session: str) -> bool:
+        tail = self.journals.get(session).read()
+        return any(_type(payload) in MEANINGFUL for _, payload in tail.records)
 
     def until_it_holds(self, write: Callable[[], T]) -> T:
         """Call ``write`` again, with jitter, as long as the branch moves under it; return its result.
 
-        Raises StateConflict when it never stops.
+        Under the repository lock. A ref's lock that a killed process left is waited for too,
+        until it is old enough to be broken. Raises StateConflict when it never holds.
         """
         last: Locked | RefMoved | None = None
         for number in range(TRIES):
             try:
                 if number:
-                    self.heal()
+                    self._put_in_order()
                 return write()
             except (RefMoved, Locked) as error:
                 last = error
@@ -173,6 +193,11 @@ class Folder:
             scratch.replace(path)
             sync_path(folder)
         return Aside(session, seq, why, os.fspath(path))
+
+
+def _type(payload: bytes) -> str:
+    """Return the type of a record without parsing it: the last key of its canonical form."""
+    return payload.rpartition(b'"type":"')[2].removesuffix(b'"}').decode("utf-8", "replace")
 
 
 def _equal(payload: bytes, record: Record) -> bool:

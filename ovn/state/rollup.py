@@ -26,6 +26,8 @@ MOST = 20
 
 LOCK = "rollup"
 
+_PACKAGES = Path(__file__).resolve().parents[2]
+
 
 def due(location: Location) -> bool:
     """Return whether there are more packs of ours than ``MOST``, and nobody joins them."""
@@ -43,10 +45,11 @@ def due(location: Location) -> bool:
 def start(location: Location) -> subprocess.Popen[bytes]:
     """Start the joining, detached: it outlives this process and belongs to no run.
 
-    Not from the work tree, and not with it on the module path: a folder ``ovn`` in somebody's
-    repository would be run.
+    Never with the work tree on the module path: a folder ``ovn`` in somebody's repository
+    would be run. The package that runs now is the one to run there.
     """
     variables = {name: value for name, value in environment().items() if not name.startswith("OVN_")}
+    variables["PYTHONPATH"] = str(_PACKAGES)
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "ovn.state.rollup", str(location.git_dir)],
         cwd=location.git_dir,

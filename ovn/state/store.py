@@ -58,7 +58,7 @@ class StateStore:
     def __init__(self, location: Location, clock: Clock = SYSTEM) -> None:
         self.location = location
         self.clock = clock
-        self.deferred: OvnError | None = None
+        self.deferred: OvnError | OSError | None = None
         self._folds: dict[str, tuple[int, float]] = {}
         self._checked = False
         self._child: subprocess.Popen[bytes] | None = None
@@ -139,13 +139,15 @@ class StateStore:
         differ, StateConflict when the branch is somebody else's, FormatTooNew.
         """
         with repository_lock(self.location):
-            self.heal()
-            tip = self.tip() or self._folder.branch.adopt()
+            tip = self.adopt()
             if tip is not None:
                 self.view(pending=False)
                 return tip
             document = Project(FORMAT, secrets.token_hex(16), project, rfc3339(self.clock.now()))
-            return self._commit(None, {names.PROJECT_FILE: document}, Words(f"init: {project}", "init"))
+            words = Words(f"init: {project}", "init")
+            return self._folder.until_it_holds(
+                lambda: self._commit(None, {names.PROJECT_FILE: document}, words)
+            )
 
     def adopt(self) -> str | None:
         """In a clone, make the state branch from the one remote that has it; return the tip.
@@ -154,7 +156,7 @@ class StateStore:
         """
         with repository_lock(self.location):
             self.heal()
-            return self.tip() or self._folder.branch.adopt()
+            return self._folder.until_it_holds(lambda: self.tip() or self._folder.branch.adopt())
 
     def record(
         self, session: str, record: Record, *, generation: int | None = None, fold: bool | None = None
@@ -260,7 +262,7 @@ class StateStore:
     def _fold_or_defer(self, session: str) -> None:
         try:
             self._folder.fold(session, PATIENCE)
-        except OvnError as error:
+        except (OvnError, OSError) as error:
             self.deferred = error
             _log.warning("session '%s' is not folded yet: %s", session, error)
             return
@@ -269,5 +271,8 @@ class StateStore:
         self._after_fold()
 
     def _after_fold(self) -> None:
-        if (self._child is None or self._child.poll() is not None) and rollup.due(self.location):
-            self._child = rollup.start(self.location)
+        try:
+            if (self._child is None or self._child.poll() is not None) and rollup.due(self.location):
+                self._child = rollup.start(self.location)
+        except OSError as error:  # the fold stands; the packs are joined after a later one
+            _log.warning("the packs are not joined: %s", error)
