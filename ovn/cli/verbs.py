@@ -37,6 +37,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "stop": ("stop", "end the running night from another terminal"),
     },
     "mend": {
+        "doctor": ("doctor", "check machine, repository, state and hooks"),
         "fsck": ("fsck", "check what git ovn keeps here"),
         "hooks": ("hooks", "install git's hooks, take them out, or say what runs"),
     },

@@ -9,7 +9,6 @@ not ignore (it is the project's source). For both there is a line to add by hand
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from dataclasses import dataclass
@@ -37,8 +36,9 @@ CHAINED = ".ovn-chained"
 LEGACY = ".legacy"
 """Where pre-commit (the framework) keeps the hook it found, when it is installed after us."""
 
-EARLIER: tuple[str, ...] = ()
-"""SHA-256 of shims that earlier versions installed: still ours, to be replaced or removed."""
+SIGN = b"# git ovn: the same file for every hook."
+"""The second line of every shim: one that is not today's, byte for byte, is an earlier version's,
+or was edited. It is replaced, and kept under ``.git/ovn/aside/hooks/``."""
 
 EXCLUDE_BEGIN = b"# git ovn hooks\n"
 EXCLUDE_END = b"# end of git ovn hooks\n"
@@ -135,7 +135,7 @@ def uninstall(location: Location) -> Installation:
     folders = {location.common_dir / "hooks", *([folder] if _is_inside(folder, location) else [])}
     for path in [home / (name + end) for home in folders for name in HOOKS for end in ("", LEGACY)]:
         if _is_ours(path):
-            _withdraw(path)
+            _withdraw(path, location)
     _write_excludes(location, [])
     _remove_made(location, folders)
     _python_file(location).unlink(missing_ok=True)
@@ -191,8 +191,7 @@ def _state(path: Path, *, source: bool) -> str:
 def _is_ours(path: Path) -> bool:
     if not path.is_file() or path.is_symlink():
         return False
-    content = path.read_bytes()
-    return content == shim() or hashlib.sha256(content).hexdigest() in EARLIER
+    return path.read_bytes().partition(b"\n")[2].startswith(SIGN)
 
 
 # -- changes ---------------------------------------------------------------------------
@@ -205,6 +204,8 @@ def _place(hook: Hook, location: Location) -> None:
         if os.path.lexists(chained):  # from an earlier installation that another tool replaced
             _set_aside(chained, location)
         hook.path.rename(chained)
+    elif hook.state == "outdated":
+        _set_aside(hook.path, location)
     scratch = hook.path.with_name(f"{hook.name}.{os.getpid()}.tmp")
     fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o777)
     with os.fdopen(fd, "wb") as file:
@@ -212,12 +213,14 @@ def _place(hook: Hook, location: Location) -> None:
     scratch.replace(hook.path)
 
 
-def _withdraw(path: Path) -> None:
+def _withdraw(path: Path, location: Location) -> None:
+    if path.read_bytes() != shim():
+        _set_aside(path, location)
     chained = path.with_name(path.name.removesuffix(LEGACY) + CHAINED)
     if os.path.lexists(chained):
         chained.replace(path)
     else:
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def _remove_made(location: Location, folders: set[Path]) -> None:

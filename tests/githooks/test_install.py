@@ -101,18 +101,23 @@ def test_the_umask_is_obeyed(repo):
     assert (repo.git_dir / "hooks" / "pre-commit").stat().st_mode & 0o777 == 0o700
 
 
-def test_an_earlier_version_s_shim_is_replaced_and_keeps_its_chained_hook(repo, monkeypatch):
-    import hashlib
-
-    old = b"#!/bin/sh\n# an earlier shim\n"
-    monkeypatch.setattr(install, "EARLIER", (hashlib.sha256(old).hexdigest(),))
+@pytest.mark.parametrize("uninstall", [False, True])
+def test_an_earlier_or_edited_shim_is_replaced_kept_aside_and_keeps_its_chained_hook(repo, uninstall):
     hooks = repo.git_dir / "hooks"
-    script(hooks / "pre-commit.ovn-chained", "#!/bin/sh\nexit 0\n")
-    (hooks / "pre-commit").write_bytes(old)
-    assert states(repo)["pre-commit"] == "outdated"
+    theirs = script(hooks / "pre-commit", "#!/bin/sh\nexit 0\n").read_bytes()
     install.install(repo.location)
-    assert states(repo)["pre-commit"] == "chained"
-    assert (hooks / "pre-commit").read_bytes() == install.shim()
+    edited = install.shim() + b"# edited\n"
+    (hooks / "pre-commit").write_bytes(edited)
+    assert states(repo)["pre-commit"] == "outdated"
+    if uninstall:
+        install.uninstall(repo.location)
+        assert (hooks / "pre-commit").read_bytes() == theirs
+    else:
+        install.install(repo.location)
+        assert states(repo)["pre-commit"] == "chained"
+        assert (hooks / "pre-commit").read_bytes() == install.shim()
+    (aside,) = (repo.git_dir / "ovn" / "aside" / "hooks").iterdir()
+    assert aside.read_bytes() == edited
 
 
 def test_a_tool_that_replaced_ours_is_chained_in_its_turn(repo):

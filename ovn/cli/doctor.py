@@ -1,0 +1,54 @@
+"""``git ovn doctor``: say whether everything here is as git ovn needs it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from ovn.cli.options import json_option
+from ovn.cli.output import Painted
+from ovn.errors import Unhealthy
+
+if TYPE_CHECKING:
+    from ovn.cli.context import Context
+    from ovn.doctor import Finding
+
+STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+@click.command()
+@click.option("--fix", is_flag=True, help="Mend what can be mended without losing anything.")
+@json_option
+@click.pass_obj
+def command(context: Context, *, fix: bool) -> int:
+    """Check machine, repository, state and hooks; exit 14 if something fails.
+
+    Nothing is changed without --fix. What is stored, object by object, 'git ovn fsck' checks.
+    """
+    from ovn import doctor
+
+    found = doctor.examine(doctor.Patient(context.store), fix=fix)
+    healthy = doctor.healthy(found)
+    if context.json:
+        context.out.json({"healthy": healthy, "checks": [asdict(finding) for finding in found]})
+    else:
+        _show(context, found)
+    return 0 if healthy else Unhealthy.exit_code
+
+
+def _show(context: Context, found: list[Finding]) -> None:
+    context.out.table(
+        [
+            (Painted(finding.verdict, STYLES[finding.verdict]), finding.name, _text(finding))
+            for finding in found
+        ]
+    )
+    for finding in found:
+        if finding.fix and finding.verdict != "ok":
+            context.out.hint(f"{finding.name}: {finding.fix}")
+
+
+def _text(finding: Finding) -> str:
+    return f"mended: {finding.text}" if finding.mended else finding.text
