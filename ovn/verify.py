@@ -181,7 +181,7 @@ def _run(feature: Feature, location: Location, bench: Bench) -> list[Ran]:
 
 def log_file(location: Location, feature: str) -> Path:
     """Return where the output of a feature's last verification is kept; its folder exists."""
-    folder = location.local / "logs" / "verify"
+    folder = location.local / names.LOG_FOLDER / "verify"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{feature}.log"
 

@@ -136,9 +136,7 @@ def test_a_circle_that_is_shown_is_one_and_what_has_none_can_be_sorted(known):
 
 def test_a_chain_of_ten_thousand_is_walked():
     names = [f"f{n}" for n in range(10_000)]
-    chain = registry(
-        *(feature(one, depends_on=(after,)) for one, after in itertools.pairwise(names))
-    )
+    chain = registry(*(feature(one, depends_on=(after,)) for one, after in itertools.pairwise(names)))
     assert features.cycle({**chain, names[-1]: feature(names[-1])}) == []
     assert len(features.cycle({**chain, names[-1]: feature(names[-1], depends_on=("f0",))})) == 10_001
 
