@@ -7,7 +7,6 @@ from git, and what it left uncommitted is in a safety checkpoint and stays in th
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from ovn.errors import NotFound, Refused
 from ovn.facts import current_branch, leases_of, uncommitted_paths
 from ovn.git import inprogress
 from ovn.git.run import Git
-from ovn.model import records
+from ovn.model import codec, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +53,7 @@ class Opening:
 class Shift:
     """A shift that began: its session, feature, context, and the lease's generation.
 
-    ``paid``: the sessions whose handoff was written from git.
+    ``paid``: the sessions whose handoff was written from git; ``said``: what else came to light.
     """
 
     session: Session
@@ -63,6 +62,7 @@ class Shift:
     context: str
     baseline: Baseline | None
     paid: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
 
 def start(
@@ -70,11 +70,11 @@ def start(
     config: Config,
     opening: Opening,
     *,
-    baseline: Callable[[str, int], Baseline | None] | None = None,
+    baseline: Callable[[], Baseline | None] | None = None,
 ) -> Shift:
     """Begin a shift: leases, debts paid, session and feature recorded, the agent's context.
 
-    ``baseline`` gets session and generation, runs the tests and records what they said.
+    ``baseline`` says what the tests said before the work, measuring it if it must.
     Raises LeaseHeld, NotFound or Refused for the feature or session, NotInitialised.
     """
     store.fold()
@@ -96,7 +96,11 @@ def start(
     if opening.pid is None:
         held = claims.leave_to_shell(known, wish)
     announce(store, config, store.view(), session, held.generation)
-    first = baseline(session, held.generation) if baseline else None
+    first = baseline() if baseline else None
+    if first is not None:
+        at = rfc3339(store.clock.now())
+        made = records.make("baseline", codec.encode(first), at=at, by=opening.by)
+        store.record(session, made, generation=held.generation)
     return _begun(store, session, held.generation, first, paid)
 
 
@@ -126,7 +130,7 @@ def _begun(
         raise NotFound(f"no session '{session}'")
     feature = view.feature(found.feature) if found.feature else None
     told = briefing.brief(store, view, found, notices=notices(store, paid))
-    return Shift(found, feature, generation, told, first, paid)
+    return Shift(found, feature, generation, told, first, paid, said=briefing.render_views(store, view))
 
 
 def notices(store: StateStore, paid: Sequence[str] = ()) -> list[str]:
@@ -232,31 +236,3 @@ def _record_beginning(
     store.record(session, records.make("session.state", state, at=at, by=by), generation=generation)
     if feature is not None:
         features.start(store, features.Actor(by, session, generation), feature.id)
-
-
-# -- checkpoints by hand ---------------------------------------------------------------
-
-
-def manual_session(store: StateStore) -> str:
-    """Return the session of this work tree for checkpoints taken by hand, made when first needed.
-
-    It has no lease, no shift and no debt, and is never resumed. Raises NotInitialised.
-    """
-    name = manual_name(store.location.worktree)
-    if store.view().session(name) is None:
-        at = rfc3339(store.clock.now())
-        created = {"kind": "manual", "worktree": store.location.worktree}
-        store.record(name, records.make("session.created", created, at=at, by="person"), fold=False)
-        store.record(name, records.make("session.state", {"state": "active"}, at=at, by="person"))
-    return name
-
-
-def manual_name(worktree: str) -> str:
-    """Return ``manual``, or ``manual-<name>`` in a linked work tree, shortened where it must be."""
-    if worktree == "main":
-        return names.MANUAL_SESSION
-    name = f"{names.MANUAL_SESSION}-{worktree}"
-    if names.is_name(name):
-        return name
-    digest = hashlib.sha1(worktree.encode(), usedforsecurity=False).hexdigest()[:10]
-    return f"{names.MANUAL_SESSION}-{digest}"

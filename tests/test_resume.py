@@ -20,7 +20,8 @@ from ovn.model.documents import Baseline, Run
 from ovn.model.records import make
 from ovn.recovery_table import TABLE
 from ovn.resume import ACTIONS, Wish, facts_of, resume
-from ovn.shift import Opening, manual_session, start
+from ovn.manual import manual_session
+from ovn.shift import Opening, start
 from ovn.state.store import StateStore
 
 CONFIG = Config()

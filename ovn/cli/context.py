@@ -70,7 +70,12 @@ class Context:
 
     @cached_property
     def filters_trusted(self) -> bool:
-        """Whether filters that the repository's own configuration defines may run."""
+        """Whether filters that the repository's own configuration defines may run; true for none."""
+        from ovn.git.filters import untrusted
+        from ovn.git.run import Git
+
+        if not untrusted(Git(self.location), "filter"):
+            return True
         from ovn.trust import allows_filters
 
         return allows_filters(self.book, self.location)
