@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ovn import context, features, handoff
+from ovn import context, features, handoff, names, views
+from ovn.errors import OvnError
 from ovn.state import log
 
 if TYPE_CHECKING:
@@ -114,3 +115,18 @@ def fold_notices(report: FoldReport) -> list[str]:
         lines.append(f"{report.cut_bytes} bytes of a torn write were cut off; it was never acknowledged")
     lines += [f"record {seq} of session '{session}' was damaged on disk" for session, seq in report.lost]
     return lines
+
+
+def render_views(store: StateStore, view: View) -> tuple[str, ...]:
+    """Render the views of this work tree; return what to say of it.
+
+    They are a copy for people: what stands in their way stops no shift.
+    """
+    try:
+        rendered = views.render(store, view)
+    except (OvnError, OSError) as error:
+        return (f"the files in {names.OVERNIGHT_FOLDER}/ were not rendered: {error}",)
+    hint = "what was meant comes in by 'git ovn feature import'"
+    return tuple(
+        f"an edited view was kept as '{path}' and rendered again; {hint}" for path in rendered.rejected
+    )

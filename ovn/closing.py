@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ovn import active, checkpoints, claims, features, handoff, operations, session_rules
-from ovn.briefing import subjects
+from ovn import active, briefing, checkpoints, claims, features, handoff, operations, session_rules
 from ovn.clock import rfc3339
 from ovn.crash import crash_point
 from ovn.errors import CommitRefused, GitTimeout, HandoffRefused, NotFound, OperationInProgress
@@ -51,11 +50,15 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """What a handoff left: the handoff, the progress commit if one was made, the next feature."""
+    """What a handoff left: the handoff, the progress commit if one was made, the next feature.
+
+    ``said`` is what else came to light, in sentences.
+    """
 
     handoff: Handoff
     commit: str | None
     next: str | None
+    said: tuple[str, ...] = ()
 
 
 def hand_off(store: StateStore, config: Config, closing: Closing) -> Closed:
@@ -81,8 +84,9 @@ def hand_off(store: StateStore, config: Config, closing: Closing) -> Closed:
     _record(store, words, closing.generation, by=_writer(closing.author))
     crash_point("handoff.after_record")
     release(store, known, session)
-    left = features.choose(store.view().features())
-    return Closed(words, commit, left.id if left else None)
+    view = store.view()
+    left = features.choose(view.features())
+    return Closed(words, commit, left.id if left else None, briefing.render_views(store, view))
 
 
 def pay_from_git(store: StateStore, session: Session, limits: checkpoints.Limits | None = None) -> Handoff:
@@ -150,7 +154,7 @@ def _shown(
         at=rfc3339(store.clock.now()),
         head=store.objects.resolve("HEAD", peel=True) if git else session.head,
         branch=current_branch(git) if git else session.branch,
-        commits=subjects(store, session),
+        commits=briefing.subjects(store, session),
         features=features.pending(store.view().features()),
         checkpoint=checkpoint,
         uncommitted=uncommitted,

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 VERBS: dict[str, dict[str, tuple[str, str]]] = {
     # heading: {verb: (module, what it does)}
     "set up a repository": {},
-    "work a shift": {},
+    "work a shift": {
+        "start": ("start", "begin a shift, and print what its agent needs to know"),
+        "status": ("status", "show where it stands, and what comes next"),
+        "handoff": ("handoff", "end the shift with its last words"),
+        "resume": ("resume", "go on where a session stopped"),
+        "feature": ("feature", "say what is to be built, and prove it"),
+    },
     "keep and go back": {
         "checkpoint": ("checkpoint", "keep files, index and HEAD as they are now"),
         "restore": ("restore", "put files back from a checkpoint"),

@@ -1,0 +1,114 @@
+"""``git ovn start``: begin a shift."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ovn.cli.options import json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ovn.cli.context import Context
+    from ovn.model.documents import Baseline
+    from ovn.shift import Shift
+
+
+@click.command()
+@click.argument("session", required=False)
+@click.option("--feature", metavar="ID", help="Work on this one; without it on the registry's next.")
+@click.option("--agent", metavar="NAME", help="Who is going to work.")
+@click.option("--goal", metavar="TEXT", help="What the shift is for, in a line.")
+@click.option("--take-over", is_flag=True, help="End the shift that is at work here, after a checkpoint.")
+@json_option
+@click.pass_obj
+def command(
+    context: Context,
+    *,
+    session: str | None,
+    feature: str | None,
+    agent: str | None,
+    goal: str | None,
+    take_over: bool,
+) -> None:
+    """Begin a shift and print what whoever works in it needs to know.
+
+    A shift that ended here without a handoff gets one, written from git.
+    """
+    from ovn.cli.place import limits
+    from ovn.cli.who import writer
+    from ovn.shift import Opening, start
+
+    _must_be_fit(context)
+    opening = Opening(
+        session=session,
+        feature=feature,
+        agent=agent or context.config.agent.name,
+        goal=goal,
+        take_over=take_over,
+        by=writer(context),
+        limits=limits(context),
+    )
+    shift = start(context.store, context.config, opening, baseline=_baseline(context))
+    _tell(context, shift)
+
+
+def _must_be_fit(context: Context) -> None:
+    """Raise Unhealthy when the disk is too full for a shift."""
+    from ovn import health
+
+    health.demand([health.disk_of(context.location.common_dir)])
+
+
+def _baseline(context: Context) -> Callable[[], Baseline | None] | None:
+    """Return what measures the baseline; None where there is no command, or nobody trusts it."""
+    from ovn import baseline, trust
+    from ovn.baseline import Setting
+
+    wanted = context.config.commands
+    if wanted.baseline is None:
+        return None
+    commands = {"commands.baseline": wanted.baseline, "commands.setup": wanted.setup}
+    items = [trust.of_command(context.location, where, one) for where, one in commands.items() if one]
+    if context.book.untrusted(items):
+        context.out.warning("the baseline was not measured: its command is not trusted here")
+        context.out.hint("look with 'git ovn trust --show', then allow with 'git ovn trust'")
+        return None
+
+    def measure() -> Baseline | None:
+        found = baseline.ensure(
+            context.store, Setting(wanted.baseline or "", wanted.setup, dict(context.environ))
+        )
+        return found.baseline if found else None
+
+    return measure
+
+
+def _tell(context: Context, shift: Shift) -> None:
+    if context.json:
+        from ovn.model import codec
+
+        context.out.json(
+            {
+                "session": shift.session.id,
+                "feature": codec.encode(shift.feature) if shift.feature else None,
+                "context": shift.context,
+                "baseline": codec.encode(shift.baseline) if shift.baseline else None,
+                "generation": shift.generation,
+                "paid": list(shift.paid),
+                "said": list(shift.said),
+            }
+        )
+        return
+    for sentence in shift.said:
+        context.out.warning(sentence)
+    for paid in shift.paid:
+        context.out.note(f"session '{paid}' ended without a handoff; it was written from git")
+    first = shift.baseline
+    if first is not None and first.exit_code != 0:
+        failing = f"{len(first.failing)} tests fail" if first.failing else "it names no failing test"
+        context.out.warning(f"the baseline is red before any work: {failing}, {first.summary}")
+    context.out.text(shift.context)
+    context.out.note(f"session '{shift.session.id}' is active; 'git ovn handoff' ends it")
