@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 VERBS: dict[str, dict[str, tuple[str, str]]] = {
     # heading: {verb: (module, what it does)}
-    "set up a repository": {},
+    "set up a repository": {
+        "init": ("init", "set a repository up: configuration, state branch, hooks"),
+        "import": ("import_", "take over what an earlier harness left"),
+        "trust": ("trust", "allow the commands of this repository to run"),
+        "deinit": ("deinit", "take git ovn out again"),
+    },
     "work a shift": {
         "start": ("start", "begin a shift, and print what its agent needs to know"),
         "status": ("status", "show where it stands, and what comes next"),
@@ -45,6 +50,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     "mend": {
         "doctor": ("doctor", "check machine, repository, state and hooks"),
         "fsck": ("fsck", "check what git ovn keeps here"),
+        "gc": ("gc", "thin the checkpoints and tidy up"),
         "hooks": ("hooks", "install git's hooks, take them out, or say what runs"),
     },
     "plumbing": {
