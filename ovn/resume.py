@@ -203,7 +203,7 @@ def _release(work: _Work) -> None:
 
 def _reverse(work: _Work) -> None:
     """Put back what was half done, or leave it where others went on: the operation itself decides."""
-    done = operations.recover(work.store, work.wish.by)
+    done = operations.recover(work.store, work.wish.by, work.wish.limits)
     work.reversed += [one.id for one in done]
     work.said += [f"operation '{one.id}' ({one.verb}) was half done and is now {one.state}" for one in done]
 

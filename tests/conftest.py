@@ -41,7 +41,7 @@ GLOBAL_CONFIG = """\
 	allow = always
 """
 
-KEPT = ("GIT_EXEC_PATH", "GIT_SSL_CAINFO")
+KEPT = ("GIT_EXEC_PATH", "GIT_SSL_CAINFO", "OVN_TEST_SIZE")
 
 hypothesis.settings.register_profile(
     "ovn", deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

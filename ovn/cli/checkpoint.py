@@ -35,11 +35,25 @@ def command(context: Context, label: str | None, text: str | None) -> None:
     request = Request(
         session=where.session, label=name, kind="named" if name else "automatic", text=said, by=by
     )
+    _recover(context, by)
     taken = take(context.store, request, limits(context), generation=where.generation)
     if context.json:
         context.out.json(document(taken))
     else:
         tell(context, taken)
+
+
+def _recover(context: Context, by: str) -> None:
+    """Put back what an operation left half done that was killed here: half of it is nothing to keep."""
+    from ovn.cli.place import limits
+    from ovn.git.locks import interrupted
+
+    if not interrupted(context.location):
+        return
+    from ovn import operations
+
+    for one in operations.recover(context.store, by, limits(context)):
+        context.out.note(f"operation {one.id} ({one.verb}) was half done and is now {one.state}")
 
 
 def document(taken: Taken) -> dict[str, object]:

@@ -72,19 +72,40 @@ def repository_lock(location: Location, timeout: float = 30) -> Iterator[None]:
 @contextmanager
 def operation_lock(location: Location, timeout: float = 30) -> Iterator[None]:
     """Hold the lock under which files of this work tree are changed; as ``repository_lock``."""
-    with _lock(location.local / f"operation-{location.worktree}.lock", timeout):
+    with _lock(_operation_file(location), timeout) as fd:
         yield
+        if fd is not None:
+            with suppress(OSError):  # still named as a holder, it costs the next one a look
+                os.ftruncate(fd, 0)
+
+
+def interrupted(location: Location) -> bool:
+    """Tell whether the last holder of this work tree's ``operation_lock`` did not come to its end.
+
+    Its file names the holder until that is done. False also while one is at work.
+    """
+    try:
+        with _operation_file(location).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return file.read(1) != b""
+    except (FileNotFoundError, BlockingIOError):
+        return False
+
+
+def _operation_file(location: Location) -> Path:
+    return location.local / f"operation-{location.worktree}.lock"
 
 
 @contextmanager
-def _lock(path: Path, timeout: float) -> Iterator[None]:
+def _lock(path: Path, timeout: float) -> Iterator[int | None]:
+    """Hold a lock; yields its descriptor, None when this thread has it already."""
     with _held.again(path) as already:
         if already:
-            yield
+            yield None
             return
         fd = _acquire(path, timeout)
         try:
-            yield
+            yield fd
         finally:
             fcntl.flock(fd, fcntl.LOCK_UN)  # a forked child's copy of the descriptor would go on holding it
             os.close(fd)

@@ -29,7 +29,7 @@ def commit_work(store: StateStore, order: Order, message: str, *, timeout: float
     (never bypassed), GitTimeout, OperationInProgress; then index and branch are as before.
     """
     with operation_lock(store.location), gc_guard(store.location):
-        recover(store, order.by)
+        recover(store, order.by, order.limits)
         shot = checkpoints.look(store, order.limits)
         if not shot.changed and shot.index_tree is None:
             return None

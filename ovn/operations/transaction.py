@@ -63,7 +63,7 @@ def carry_out(store: StateStore, order: Order, plan: Callable[[Snapshot], Change
     index and the branch are put back and the error is raised.
     """
     with operation_lock(store.location), gc_guard(store.location):
-        recover(store, order.by)
+        recover(store, order.by, order.limits)
         shot = checkpoints.look(store, order.limits)
         change = plan(shot)
         if order.dry_run:
@@ -129,7 +129,9 @@ def begin(
     return write(store, operation, order.by), safety
 
 
-def recover(store: StateStore, by: str = "person") -> list[Operation]:
+def recover(
+    store: StateStore, by: str = "person", limits: checkpoints.Limits | None = None
+) -> list[Operation]:
     """Reverse each operation of this work tree that died half way; return what became of them.
 
     A fresh safety checkpoint comes first, so work done since then is kept too. A commit that
@@ -137,7 +139,7 @@ def recover(store: StateStore, by: str = "person") -> list[Operation]:
     the operation is ``abandoned``, and its safety checkpoint still holds how all was before.
     """
     with operation_lock(store.location), gc_guard(store.location):
-        order = Order("recover", "", by=by)
+        order = Order("recover", "", by=by, limits=limits or checkpoints.Limits())
         return [_reverse(store, one, order) for one in ledger.unfinished(store, store.location.worktree)]
 
 
@@ -152,7 +154,9 @@ def _reverse(store: StateStore, operation: Operation, order: Order) -> Operation
     text = f"before reversing {operation.id}"
     request = checkpoints.Request(operation.session, kind="safety", text=text, by=order.by)
     checkpoints.keep(store, request, shot)
-    change = Change(store, shot, target_of(store, before), head=operation.before.head)
+    change = Change(
+        store, shot, target_of(store, before), head=operation.before.head, trusted=order.limits.trusted
+    )
     if change.lost:
         change.set_aside(_aside(store, operation))
     change.apply()

@@ -12,7 +12,7 @@ import pytest
 
 from ovn import names
 from ovn.errors import Locked
-from ovn.git.locks import break_stale_locks, repository_lock, tidy
+from ovn.git.locks import break_stale_locks, interrupted, operation_lock, repository_lock, tidy
 
 HOLD = (
     "import sys, time; from pathlib import Path; from ovn.git.locate import locate;"
@@ -151,3 +151,30 @@ def test_after_tidying_a_ref_that_a_kill_left_locked_can_be_written(location, re
     repo.run("update-ref", names.STATE_REF, "HEAD", ok=[128])
     tidy(location)
     repo.git("update-ref", names.STATE_REF, "HEAD")
+
+
+# -- operations that did not end -------------------------------------------------------
+
+DIE = (
+    "import os, sys; from pathlib import Path; from ovn.git.locate import locate;"
+    "from ovn.git.locks import operation_lock\n"
+    "with operation_lock(locate(Path(sys.argv[1]))): os.kill(os.getpid(), 9)"
+)
+
+
+def test_an_operation_that_ended_leaves_no_mark_a_killed_one_does(location, repo):
+    assert not interrupted(location)
+    with operation_lock(location):
+        assert not interrupted(location)
+    assert not interrupted(location)
+    subprocess.run([sys.executable, "-c", DIE, repo.path], check=False)
+    assert interrupted(location)
+    with operation_lock(location):
+        pass
+    assert not interrupted(location)
+
+
+def test_an_operation_that_failed_may_have_left_something(location):
+    with pytest.raises(ValueError, match="half way"), operation_lock(location):
+        raise ValueError("half way")
+    assert interrupted(location)
