@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn import active, checkpoints, health, host, leases, names
+from ovn.config import Config
 from ovn.errors import OvnError
 from ovn.git import gc, locks, mending, settings
 from ovn.git.locate import MINIMUM_GIT
@@ -50,12 +51,12 @@ Answer = tuple[str, str, str | None]
 class Patient:
     """One repository, and what the checks ask of it."""
 
-    def __init__(self, store: StateStore, *, max_idle_minutes: float = leases.MAX_IDLE_MINUTES) -> None:
+    def __init__(self, store: StateStore, config: Callable[[], Config] = Config) -> None:
         self.store = store
+        self.config = config
         self.location = store.location
         self.local = store.location.local
         self.git = Git(store.location)
-        self.leases = leases.Leases(store, max_idle_minutes=max_idle_minutes)
 
 
 def examine(patient: Patient, *, fix: bool = False, only: Collection[str] = ()) -> list[Finding]:
@@ -221,8 +222,9 @@ def _prune_tags(patient: Patient) -> Answer:
 
 
 def _leases(patient: Patient) -> Answer:
-    held = patient.leases.all()
-    dead = [one for one in held if patient.leases.dead(one)]
+    known = leases.Leases(patient.store, max_idle_minutes=patient.config().session.max_idle_minutes)
+    held = known.all()
+    dead = [one for one in held if known.dead(one)]
     if not dead:
         return OK, f"{len(held)} leases, every holder is alive" if held else "no lease is held", None
     session = dead[0].lease.session
@@ -280,6 +282,14 @@ def _mend_gc(patient: Patient) -> None:
 
 
 # -- what was set up -------------------------------------------------------------------
+
+
+def _config(patient: Patient) -> Answer:
+    patient.config()
+    where = names.CONFIG_FILE
+    if not (patient.location.tree() / where).exists():
+        return OK, f"no '{where}', so the defaults hold", None
+    return OK, f"'{where}' can be read", None
 
 
 def _ignored(patient: Patient) -> Answer:
@@ -369,6 +379,7 @@ CHECKS: dict[str, tuple[Callable[[Patient], Answer], Callable[[Patient], None] |
     "at work": (_at_work, _clear_at_work),
     "locks": (_locks, _break_locks),
     "gc": (_gc, _mend_gc),
+    "config": (_config, None),
     "ignored": (_ignored, None),
     "hooks": (_hooks, _install),
     "rules": (_rules, _install),

@@ -29,7 +29,7 @@ def command(context: Context, *, fix: bool) -> int:
     """
     from ovn import doctor
 
-    found = doctor.examine(doctor.Patient(context.store), fix=fix)
+    found = doctor.examine(doctor.Patient(context.store, lambda: context.config), fix=fix)
     healthy = doctor.healthy(found)
     if context.json:
         context.out.json({"healthy": healthy, "checks": [asdict(finding) for finding in found]})

@@ -252,6 +252,16 @@ def test_a_gc_lock_that_a_killed_git_left_is_removed(repo, patient):
     repo.git("gc", "-q")
 
 
+def test_a_configuration_that_cannot_be_read_fails_with_its_place(repo, store):
+    assert "defaults" in look(doctor.Patient(store), "config").text
+    repo.write(names.CONFIG_FILE, "project: x\nsesion: {}\n")
+    done = call(repo)
+    assert done.returncode == 14
+    assert "line 2" in done.stdout
+    repo.write(names.CONFIG_FILE, "project: x\n")
+    assert look(doctor.Patient(store), "config").text == "'.overnight/config.yaml' can be read"
+
+
 def test_views_that_git_would_track_are_told(repo, patient):
     repo.write(names.REGISTRY_VIEW, "{}")
     assert names.REGISTRY_VIEW in look(patient, "ignored").text
