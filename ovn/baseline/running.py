@@ -8,6 +8,7 @@ holds nothing uncommitted; the summary then says so.
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ from ovn.model.documents import Baseline
 from ovn.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import BinaryIO
 
@@ -53,16 +55,23 @@ class On:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A baseline, and the end of the output it was read from (empty when it was known before)."""
+    """A baseline, and the end of the output it was read from (empty when it was known before).
+
+    One that ``timed_out`` says nothing of the tree and is not recorded.
+    """
 
     baseline: Baseline
     output: bytes = b""
+    timed_out: bool = False
 
 
-def ensure(store: StateStore, setting: Setting) -> Told | None:
+def ensure(
+    store: StateStore, setting: Setting, around: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Told | None:
     """Return the baseline of HEAD's tree, measured if it is not known; None without a commit.
 
-    A new one is recorded as a commit of its own on the state branch.
+    A new one is recorded as a commit of its own on the state branch. Commands run inside of
+    ``around()``, which may end them by raising.
     """
     head = store.objects.resolve("HEAD", peel=True)
     if head is None:
@@ -72,7 +81,10 @@ def ensure(store: StateStore, setting: Setting) -> Told | None:
     known = store.view().baseline(on.name)
     if known is not None:
         return Told(known)
-    found = measure(store, setting, on)
+    with around():
+        found = measure(store, setting, on)
+    if found.timed_out:
+        return found
     path = names.baseline_file(on.name)
     words = f"baseline: {_words(found.baseline)}, {commands.show(setting.command)}"
     store.transact(words, "baseline", lambda _: {path: found.baseline})
@@ -91,7 +103,7 @@ def measure(store: StateStore, setting: Setting, on: On) -> Told:
     with worktrees.worktree_at(git, on.head) as clean:
         ready = setting.setup is None or _run(setting.setup, clean, setting).exit_code == 0
         found = _told(store, setting, clean, on) if ready else None
-    if found is not None and found.baseline.exit_code == 0:
+    if found is not None and (found.timed_out or found.baseline.exit_code == 0):
         return found
     now = status.read(git)
     if now.head != on.head or not now.clean:
@@ -117,7 +129,7 @@ def _told(store: StateStore, setting: Setting, location: Location, on: On) -> To
     whole = log.read_bytes() if ran.size <= commands.LOG_BYTES else ran.tail
     text = whole.decode("utf-8", "replace")
     found = testids.read(_report(setting.command, location) or text, ran.exit_code)
-    return Told(_document(store, setting, on, ran, found.failing), ran.tail)
+    return Told(_document(store, setting, on, ran, found.failing), ran.tail, ran.timed_out)
 
 
 def _document(store: StateStore, setting: Setting, on: On, ran: Ran, failing: Sequence[str] = ()) -> Baseline:

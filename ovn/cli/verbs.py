@@ -45,6 +45,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "help": ("help", "show what git ovn or one verb does"),
     },
     "work through the night": {
+        "run": ("run", "let an agent build feature after feature"),
         "stop": ("stop", "end the running night from another terminal"),
     },
     "mend": {

@@ -151,6 +151,11 @@ class AgentProcess:
         """What the journal must know before ``open``."""
         return ending.Recorded(self.pid, self.pid, self.process_start, host.boot_id())
 
+    @property
+    def written(self) -> int:
+        """Bytes of output so far."""
+        return self._log.total
+
     def open(self) -> None:
         """Let it become the agent. Raises Unhealthy when the program cannot be started."""
         os.write(self._gate, b"g")

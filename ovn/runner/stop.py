@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -11,7 +12,7 @@ from ovn.errors import INTERRUPTED, CrashLoop, InvalidDocument, NeedsPerson, Run
 from ovn.model import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import FrameType
 
@@ -36,6 +37,7 @@ REASONS: dict[str, Reason] = {
     "stopped": Reason(INTERRUPTED, "stopped by a person"),
     "crash-loop": Reason(CrashLoop.exit_code, "the agent crashed too often without doing anything"),
     "disk": Reason(Unhealthy.exit_code, "the disk is nearly full"),
+    "unhealthy": Reason(Unhealthy.exit_code, "the machine is not fit for a shift"),
     "broken-baseline": Reason(Unhealthy.exit_code, "the tests could not say anything before the work"),
     "needs-person": Reason(NeedsPerson.exit_code, "a person must decide how to go on"),
 }
@@ -43,6 +45,13 @@ REASONS: dict[str, Reason] = {
 
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """A hang-up is an end with a handoff too; ``--detach`` is for what shall survive a terminal."""
+
+
+class Stopped(BaseException):
+    """A signal asked for the end while a command of the project ran, which it interrupts.
+
+    Not an Exception: nothing but the night itself catches it.
+    """
 
 
 class Stopping:
@@ -57,7 +66,19 @@ class Stopping:
         self._run = run
         self._asked: Wish = None
         self._before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
+        self._interrupts = False
         self.by: str | None = None
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Let a signal end what runs inside by raising Stopped: tests may take half an hour."""
+        if self.wish():
+            raise Stopped
+        self._interrupts = True
+        try:
+            yield
+        finally:
+            self._interrupts = False
 
     def wish(self) -> Wish:
         """Return what is asked for: nothing, an end, an end at once."""
@@ -72,6 +93,9 @@ class Stopping:
         again = self._asked is not None and number == signal.SIGINT
         self._asked = "now" if again or self._asked == "now" else "stop"
         self.by = self.by or signal.Signals(number).name
+        if self._interrupts:
+            self._interrupts = False
+            raise Stopped
 
     def __enter__(self) -> Self:
         for number in ASKING:

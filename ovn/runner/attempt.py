@@ -1,0 +1,235 @@
+"""One agent process inside a session: recorded, started, watched, its work kept while it goes.
+
+The records come before what they tell of: an attempt, then its process, then the agent. So
+whatever dies in between, the next run knows what to look for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ovn import active, checkpoints, health, names
+from ovn.clock import rfc3339
+from ovn.crash import crash_point
+from ovn.errors import GitFailed, Locked, NoSpace, StaleLease, Unhealthy
+from ovn.model import records
+from ovn.runner.process import AgentProcess, Launch, Limits, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from ovn import agents
+    from ovn.runner.process import Wish
+    from ovn.state.store import StateStore
+
+PULSE_SECONDS = 1.0
+
+LOG = "agent.log"
+"""In the folder of an attempt."""
+
+DISK_SECONDS = 15.0
+"""How often the disk is looked at while an agent works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What an attempt is: whose, at what, with which prompt, within which limits."""
+
+    run: str
+    session: str
+    generation: int
+    feature: str
+    number: int
+    head: str | None
+    prompt: str
+    limits: Limits
+    checkpoint_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How the agent's process ended, what it cost, and what went wrong around it, if anything.
+
+    ``trouble`` is a stop word (``disk``, ``lost-lease``) or None.
+    """
+
+    outcome: Outcome
+    cost: float
+    trouble: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Who works: the module, its settings, and the environment it may see."""
+
+    module: agents.Agent
+    settings: agents.Settings
+    environ: Mapping[str, str]
+
+
+class Watcher:
+    """What the runner does beside a working agent: checkpoints, a look at the disk."""
+
+    def __init__(
+        self,
+        store: StateStore,
+        order: Order,
+        limits: checkpoints.Limits,
+        *,
+        tell: Callable[[str], None] = lambda _: None,
+        pulse: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._order = order
+        self._limits = limits
+        self._tell = tell
+        self._pulse = pulse
+        now = self._began = self._pulse_at = store.clock.monotonic()
+        self._written = 0
+        self._checkpoint_at = now + order.checkpoint_seconds
+        self._disk_at = now + DISK_SECONDS
+        self.trouble: str | None = None
+
+    def tick(self, written: int) -> None:
+        """Do what is due; ``written`` is how many bytes the agent put out so far.
+
+        An error that the agent's work can go on with is told and survived.
+        """
+        now = self._store.clock.monotonic()
+        if now >= self._pulse_at:
+            self._pulse_at = now + PULSE_SECONDS
+            self._beat(written)
+            seconds = int(now - self._began)
+            self._pulse(f"{self._order.feature}: attempt {self._order.number}, {seconds} s, {written} bytes")
+        if now >= self._disk_at:
+            self._disk_at = now + DISK_SECONDS
+            if not health.disk_of(self._store.location.common_dir).ok:
+                self.trouble = "disk"
+        if now >= self._checkpoint_at:
+            self._checkpoint_at = now + self._order.checkpoint_seconds
+            self._checkpoint()
+
+    def _beat(self, written: int) -> None:
+        """Leave a sign of life for an agent that talks: what it changes meanwhile is its own."""
+        if written != self._written:
+            self._written = written
+            active.beat(self._store.location.local, self._order.session)
+
+    def _checkpoint(self) -> None:
+        text = f"attempt {self._order.number} at {self._order.feature}"
+        request = checkpoints.Request(self._order.session, kind="automatic", text=text, by="runner")
+        try:
+            checkpoints.take(self._store, request, self._limits, generation=self._order.generation)
+        except NoSpace:
+            self.trouble = "disk"
+        except StaleLease:
+            self.trouble = "lost-lease"
+        except (GitFailed, Locked) as error:
+            self._tell(f"no checkpoint this time: {error}")
+
+
+def folder_of(store: StateStore, run: str, session: str, number: int) -> Path:
+    """Return the attempt's own folder under ``.git/ovn/``: prompt, log, cost."""
+    return store.location.local / "runs" / run / session / f"{number:03d}"
+
+
+def carry_out(
+    store: StateStore,
+    order: Order,
+    agent: Agent,
+    *,
+    wish: Callable[[], Wish],
+    watcher: Watcher,
+) -> Result:
+    """Let the agent work once and return how it ended.
+
+    Raises Unhealthy when it cannot be started (recorded as the attempt's end), StaleLease.
+    """
+    from ovn.agents import Task
+
+    folder = folder_of(store, order.run, order.session, order.number)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    prompt_file = folder / "prompt.md"
+    prompt_file.write_text(order.prompt, encoding="utf-8")
+    task = Task(order.feature, order.session, prompt_file, folder)
+    launch = _launch(store, order, agent, task)
+    _record(store, order, "attempt.started", _started(store, order, launch))
+    crash_point("run.before_launch")
+    with AgentProcess(launch, store.clock) as process:
+        _record(store, order, "attempt.launched", _launched(order, process))
+        try:
+            process.open()
+        except Unhealthy as error:
+            record_end(store, order, None, str(error))
+            raise
+        crash_point("run.after_launch")
+
+        def wished() -> Wish:
+            return wish() or ("stop" if watcher.trouble else None)
+
+        outcome = process.watch(order.limits, wish=wished, tick=lambda: watcher.tick(process.written))
+    return Result(outcome, agent.module.cost(task), watcher.trouble)
+
+
+def record_end(store: StateStore, order: Order, outcome: Outcome | None, reason: str) -> None:
+    """Record how the attempt ended, in words; None is a process that never became the agent."""
+    head = store.objects.resolve("HEAD", peel=True)
+    code = outcome.exit_code if outcome else None
+    data = {"number": order.number, "exit_code": code, "reason": reason, "head": head}
+    _record(store, order, "attempt.ended", data)
+
+
+def words(outcome: Outcome, limits: Limits) -> str:
+    """Return in words how the process ended. Pure."""
+    if outcome.reason == "exited":
+        return (
+            f"exit code {outcome.exit_code}" if outcome.signal is None else f"died by signal {outcome.signal}"
+        )
+    return {
+        "silence": f"ended after {limits.silence:g} s of silence" if limits.silence else "",
+        "start": f"ended: no sign of life within {limits.start:g} s" if limits.start else "",
+        "wall": "ended: its time was over",
+        "stopped": "ended: the run was asked to stop",
+    }[outcome.reason]
+
+
+def _launch(store: StateStore, order: Order, agent: Agent, task: agents.Task) -> Launch:
+    marks = {
+        names.ENV_SESSION: order.session,
+        names.ENV_GENERATION: str(order.generation),
+        names.ENV_FEATURE: order.feature,
+        names.ENV_ATTEMPT: str(order.number),
+        names.ENV_CONTEXT: str(task.prompt_file),
+    }
+    own = agent.module.environment(agent.settings, task)
+    return Launch(
+        argv=agent.module.argv(agent.settings, task),
+        folder=store.location.tree(),
+        environ={**agent.environ, **own, **marks},
+        run=order.run,
+        log=task.folder / LOG,
+        beat=store.location.local / names.BEAT_FOLDER / order.session,
+    )
+
+
+def _started(store: StateStore, order: Order, launch: Launch) -> dict[str, object]:
+    log = launch.log.relative_to(store.location.common_dir).as_posix()
+    return {"number": order.number, "feature": order.feature, "head": order.head, "log": log}
+
+
+def _launched(order: Order, process: AgentProcess) -> dict[str, object]:
+    found = process.recorded
+    return {
+        "number": order.number,
+        "pid": found.pid,
+        "pgid": found.pgid,
+        "process_start": found.process_start,
+        "boot_id": found.boot_id,
+    }
+
+
+def _record(store: StateStore, order: Order, kind: str, data: Mapping[str, object]) -> None:
+    record = records.make(kind, data, at=rfc3339(store.clock.now()), by="runner")
+    store.record(order.session, record, generation=order.generation)

@@ -1,0 +1,277 @@
+"""A night, from its first session to its last verification: what every part of it shares, and the loop.
+
+Each step looks at the state as it is, asks a table what it means, and does one thing. So a
+night that was killed anywhere goes on by doing what it would have done next.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ovn import baseline, checkpoints, features, health, shift, trust
+from ovn.clock import parse_rfc3339
+from ovn.crash import crash_point
+from ovn.errors import LeaseHeld, NeedsPerson, NoSpace, OvnError, StaleLease, Unhealthy
+from ovn.facts import Us
+from ovn.runner import final, limits, recovering, runs, stop, work
+from ovn.runner.standing import Going
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from ovn.config import Config
+    from ovn.git.locate import Location
+    from ovn.model.documents import Baseline, Feature, Run
+    from ovn.runner.attempt import Agent
+    from ovn.runner.final import Broken
+    from ovn.runner.limits import NightLimits
+    from ovn.runner.stop import Stopping
+    from ovn.state.store import StateStore
+
+
+def sizes(config: Config, book: trust.Book, location: Location) -> checkpoints.Limits:
+    """Return what a checkpoint may hold by the configuration, and whether filters may run."""
+    wanted = config.checkpoints
+    trusted = trust.allows_filters(book, location)
+    return checkpoints.Limits(wanted.max_file_mb * 10**6, wanted.max_total_mb * 10**6, trusted)
+
+
+@dataclass(slots=True)
+class Night:
+    """What every step of a night works with. ``tell`` gets lines for people, ``pulse`` a sign of life.
+
+    ``only`` names the features to work on (empty: all); ``environ`` is the person's, from
+    which agents and commands get what their allow-lists let through.
+    """
+
+    store: StateStore
+    config: Config
+    run: str
+    agent: Agent
+    agent_name: str
+    limits: NightLimits
+    stopping: Stopping
+    environ: Mapping[str, str]
+    book: trust.Book
+    checkpoint_limits: checkpoints.Limits
+    only: tuple[str, ...] = ()
+    tell: Callable[[str], None] = lambda _: None
+    pulse: Callable[[str], None] = lambda _: None
+    random: Callable[[], float] = random.random
+    warned: bool = False
+
+    @property
+    def us(self) -> Us:
+        """Who we are to the leases."""
+        return Us(run=self.run, pid=os.getpid())
+
+    @property
+    def setting(self) -> baseline.Setting | None:
+        """What the baseline is; None where the project has none."""
+        wanted = self.config.commands
+        if wanted.baseline is None:
+            return None
+        return baseline.Setting(wanted.baseline, wanted.setup, self.environ)
+
+    def document(self) -> Run:
+        """Return the run's document as it is now."""
+        found = self.store.view().run(self.run)
+        if found is None:
+            raise NeedsPerson(f"the document of run '{self.run}' is gone", hint="run 'git ovn fsck'")
+        return found
+
+    def started(self) -> datetime:
+        """Return when the run began."""
+        return parse_rfc3339(self.document().started)
+
+    def check_trust(self) -> None:
+        """Raise NotTrusted when a command, or a script it names, is not what a person allowed.
+
+        An agent that edits what verifies it changes nothing in the run that it works in.
+        """
+        known = self.store.view().features().values()
+        self.book.check(trust.items(self.store.location, self.config, known))
+
+    def why_stop(self) -> str | None:
+        """Return the stop word that forbids to begin anything now; None when nothing does."""
+        if self.stopping.wish():
+            return "stopped"
+        if not health.disk_of(self.store.location.common_dir).ok:
+            return "disk"
+        known = self.document()
+        self._warn(known.cost_usd)
+        return limits.reached(
+            self.limits,
+            started=parse_rfc3339(known.started),
+            now=self.store.clock.now(),
+            sessions=len(known.sessions),
+            cost=known.cost_usd,
+        )
+
+    def _warn(self, cost: float) -> None:
+        most, threshold = self.limits.max_cost, self.config.budget.warning_threshold_pct
+        if most and not self.warned and cost >= most * threshold / 100:
+            self.warned = True
+            self.tell(f"{cost:.2f} of {most:.2f} USD are spent")
+
+    def seconds_left(self) -> float | None:
+        """Return the seconds to the night's end by time, None without one."""
+        end = limits.deadline(self.limits, self.started())
+        if end is None:
+            return None
+        return max((end[0] - self.store.clock.now()).total_seconds(), 0.0)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, unless the night is asked to end."""
+        end = self.store.clock.monotonic() + seconds
+        while not self.stopping.wish() and (left := end - self.store.clock.monotonic()) > 0:
+            self.store.clock.sleep(min(left, 0.1))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the night ended: the run's document, why in words, and what did not hold at the end."""
+
+    run: Run
+    why: str
+    broken: tuple[Broken, ...] = ()
+    features: Mapping[str, Feature] = field(default_factory=dict)
+
+
+def hold(night: Night) -> Ended:
+    """Work until nothing is left or something ends the night; return how it ended.
+
+    Raises what neither the work nor a later run can go on with; the run then still counts as
+    running, and the next ``git ovn run`` takes it up.
+    """
+    try:
+        word, detail = _work(night)
+    except stop.Stopped:
+        word, detail = "stopped", None
+    except NoSpace as error:
+        word, detail = "disk", str(error)
+    except StaleLease:
+        raise  # somebody took over: nothing here is ours to end any more
+    broken: tuple[Broken, ...] = ()
+    if word not in ("stopped", "disk"):
+        word, broken = _verify_again(night, word)
+    return _end(night, word, detail, broken)
+
+
+def _work(night: Night) -> tuple[str, str | None]:
+    """Hold session after session; return the stop word, and more about it."""
+    try:
+        going = recovering.take_up(night)
+        if going is None and _baseline_is_broken(night):
+            return "broken-baseline", None
+        while True:
+            if going is not None:
+                end = work.carry_on(night, going)
+                if end is not None:
+                    return end
+            word = night.why_stop() or _nothing_to_do(night)
+            if word is not None:
+                return word, None
+            going = _begin_session(night)
+            if going is None:
+                return "nothing-left", "others work on what is left"
+    except NeedsPerson as error:
+        return "needs-person", str(error)
+    except Unhealthy as error:
+        return "unhealthy", str(error)
+
+
+def _nothing_to_do(night: Night) -> str | None:
+    known = night.store.view().features()
+    if features.choose(known, night.only) is not None:
+        return None
+    wanted = [known[one] for one in night.only] if night.only else list(known.values())
+    return "all-done" if all(one.status == "done" for one in wanted) else "nothing-left"
+
+
+def _baseline_is_broken(night: Night) -> bool:
+    """Look at the baseline before the night's first session; known failing tests are no obstacle."""
+    found = _first(night)
+    if found is None:
+        return False
+    if baseline.broken(found):
+        night.tell(f"the baseline is red and names no test: {found.summary}")
+        return True
+    failing = f"{len(found.failing)} failing already: {baseline.describe(found.failing)}"
+    night.tell(f"baseline: {failing if found.failing else 'green'}")
+    return False
+
+
+def _begin_session(night: Night) -> Going | None:
+    """Begin a shift on the next feature; None when nobody may work on any now."""
+    known = night.store.view().features()
+    first = _first(night)
+    for wanted in features.in_order(known.values()):
+        if features.why_not(wanted, known) or (night.only and wanted.id not in night.only):
+            continue
+        if not wanted.verify:
+            _block_unprovable(night, wanted)
+            continue
+        try:
+            begun = shift.start(night.store, night.config, _opening(night, wanted), baseline=lambda: first)
+        except LeaseHeld as error:
+            night.tell(f"{wanted.id}: {error}")
+            continue
+        sessions = (*night.document().sessions, begun.session.id)
+        runs.update(night.store, night.run, f"session {begun.session.id}, {wanted.id}", sessions=sessions)
+        night.tell(f"session {begun.session.id}: {wanted.id}, {wanted.title}")
+        return Going(begun.session.id, begun.generation, wanted.id)
+    return None
+
+
+def _block_unprovable(night: Night, feature: Feature) -> None:
+    reason = "it has no verify commands, so nothing can prove it"
+    features.block(night.store, features.Actor("runner"), feature.id, reason)
+    night.tell(f"{feature.id}: blocked, {reason}")
+
+
+def _opening(night: Night, feature: Feature) -> shift.Opening:
+    return shift.Opening(
+        feature=feature.id,
+        agent=night.agent_name,
+        kind="run",
+        pid=os.getpid(),
+        run=night.run,
+        by="runner",
+        limits=night.checkpoint_limits,
+    )
+
+
+def _first(night: Night) -> Baseline | None:
+    """Return what the tests say before the next session, measured once for each tree."""
+    if night.setting is None:
+        return None
+    told = baseline.ensure(night.store, night.setting, night.stopping.interrupting)
+    return told.baseline if told else None
+
+
+def _verify_again(night: Night, word: str) -> tuple[str, tuple[Broken, ...]]:
+    try:
+        broken = final.verify_again(night)
+    except stop.Stopped:
+        night.tell("asked to stop: what is done was not verified again")
+        return "stopped", ()
+    except OvnError as error:
+        night.tell(f"what is done could not be verified again: {error}")
+        return ("needs-person" if word == "all-done" else word), ()
+    return ("nothing-left" if broken and word == "all-done" else word), broken
+
+
+def _end(night: Night, word: str, detail: str | None, broken: tuple[Broken, ...]) -> Ended:
+    crash_point("run.before_end")
+    reason = stop.REASONS[word]
+    why = f"{reason.sentence}: {detail}" if detail else reason.sentence
+    if word == "stopped" and night.stopping.by:
+        why = f"{why} ({night.stopping.by})"
+    ended = runs.end(night.store, night.run, word, reason.exit_code, why)
+    stop.clear(stop.stop_file(night.store.location.local))
+    return Ended(ended, why, broken, night.store.view().features())

@@ -1,0 +1,64 @@
+"""Taking up a night whose runner died: end what still lives of it, put its records in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ovn import resume, session_rules
+from ovn.errors import NeedsPerson
+from ovn.runner import attempt, ending, log, process, runs
+from ovn.runner.standing import Going
+
+if TYPE_CHECKING:
+    from ovn.model.documents import Session
+    from ovn.runner.night import Night
+
+
+def take_up(night: Night) -> Going | None:
+    """Return the session that the dead runner left, ready to go on; None when there is none.
+
+    Raises NeedsPerson naming processes that cannot be ended, or what forbids to go on.
+    """
+    document, view = night.document(), night.store.view()
+    held = [view.session(one) for one in document.sessions]
+    live = [one for one in view.sessions().values() if one.run == night.run]
+    sessions = {one.id: one for one in [*held, *live] if one is not None}
+    if not sessions:
+        return None
+    _end_the_living(night, list(sessions.values()))
+    left = next((one for one in reversed(sessions.values()) if session_rules.resumable(one)), None)
+    if left is None:
+        return None
+    wish = resume.Wish(left.id, us=night.us, by="runner", limits=night.checkpoint_limits)
+    found = resume.resume(night.store, night.config, wish)
+    if found.generation is None:
+        raise NeedsPerson(found.verdict.reason, hint=found.verdict.command)
+    for line in found.said:
+        night.tell(line)
+    runs.update(
+        night.store,
+        night.run,
+        f"taken up after its runner died, {found.verdict.row}",
+        crashes=document.crashes + 1,
+        sessions=tuple(dict.fromkeys([*document.sessions, left.id])),
+    )
+    night.tell(f"session {left.id} goes on: {found.verdict.reason}")
+    return Going(left.id, found.generation, left.feature or "")
+
+
+def _end_the_living(night: Night, sessions: list[Session]) -> None:
+    recorded = [
+        ending.Recorded(one.pid, one.pgid, one.process_start, one.boot_id)
+        for session in sessions
+        for one in session.attempts
+        if one.ended is None and one.pid and one.pgid and one.process_start and one.boot_id
+    ]
+    ended = ending.end_marked(night.run, recorded)
+    if ended:
+        night.tell(f"{ended} processes of the dead runner's agent were still alive and are ended")
+    process.sweep_scratch(night.run)
+    for session in sessions:
+        for one in session.attempts:
+            path = attempt.folder_of(night.store, night.run, session.id, one.number) / attempt.LOG
+            if path.exists():
+                log.gather(path)
