@@ -39,8 +39,8 @@ class Words:
 
     def message(self) -> str:
         """Return the message: trailers are its last paragraph, whatever the body looks like."""
-        lines = [f"{key}: {plain(value)}" for key, value in self.trailers.items() if value]
-        last = "\n".join([f"{names.TRAILER_EVENT}: {plain(self.event)}", *lines])
+        said = {names.TRAILER_EVENT: self.event, **self.trailers}
+        last = "\n".join(f"{key}: {plain(value)}" for key, value in said.items() if plain(value))
         body = "\n".join(plain(line, width=None) for line in self.body)
         return "\n\n".join(part for part in (plain(self.subject), body, last) if part) + "\n"
 
