@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ovn import context, features, handoff, names, views
+from ovn import context, features, handoff, names
 from ovn.errors import OvnError
 from ovn.state import log
 
@@ -89,10 +89,16 @@ def last_handoff(store: StateStore, view: View, session: Session) -> Handoff | N
 
 
 def subjects(store: StateStore, session: Session) -> list[tuple[str, str]]:
-    """Return (id, subject) of the session's own commits that still exist, oldest first."""
+    """Return (id, subject) of the session's own commits on its branch, oldest first.
+
+    What was rolled back, or amended into another, is no longer part of what it did.
+    """
+    here = session.worktree == store.location.worktree
+    head = store.objects.resolve("HEAD", peel=True) if here else session.head
     replaced = {pair.old for pair in session.rewrites}
     own = [one.commit for one in session.commits if one.kind == "own" and one.commit not in replaced]
-    return [(oid, store.objects.commit(oid).subject) for oid in own if store.objects.exists(oid)]
+    kept = [oid for oid in own if head and store.objects.exists(oid) and store.objects.is_ancestor(oid, head)]
+    return [(oid, store.objects.commit(oid).subject) for oid in kept]
 
 
 def uncommitted_notice(paths: Sequence[str]) -> list[str]:
@@ -122,6 +128,8 @@ def render_views(store: StateStore, view: View) -> tuple[str, ...]:
 
     They are a copy for people: what stands in their way stops no shift.
     """
+    from ovn import views
+
     try:
         rendered = views.render(store, view)
     except (OvnError, OSError) as error:
