@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ovn import active, baseline, host, leases, names
+from ovn import active, host, leases, names
 from ovn.clock import parse_rfc3339
 from ovn.errors import CorruptObject, NotFound
 from ovn.git import inprogress, mending, paths, status, trailers
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ovn.config import Config
     from ovn.git.encoding import CommitInfo
-    from ovn.model.documents import Attempt, Feature, Operation, Session
+    from ovn.model.documents import Attempt, Baseline, Feature, Operation, Session
     from ovn.state.store import StateStore
     from ovn.state.view import View
 
@@ -134,7 +134,7 @@ def _of_session(view: View, session: Session, config: Config) -> Facts:
         feature=session.feature or "",
         feature_status=feature.status if feature else "",
         work=session.feature in own,
-        baseline_red=first is not None and baseline.broken(first),
+        baseline_red=first is not None and _says_nothing(first),
         attempt=attempt,
         attempts_left=attempts_left(session, feature, config.budget.max_attempts_per_feature),
         crash_loop=run is not None and run.crashes >= config.recovery.max_restarts,
@@ -142,8 +142,13 @@ def _of_session(view: View, session: Session, config: Config) -> Facts:
         waiting=waiting,
         until=until,
         branch=(session.branch or "").removeprefix("refs/heads/"),
-        checkpoint=session.checkpoint or "",
     )
+
+
+def _says_nothing(first: Baseline) -> bool:
+    from ovn.baseline import broken  # what runs commands and work trees comes with it
+
+    return broken(first)
 
 
 def last_attempt(session: Session, feature: Feature | None) -> str:
@@ -271,13 +276,14 @@ def _of_tree(
     head = store.objects.resolve("HEAD", peel=True)
     branch = current_branch(git)
     in_progress = inprogress.operation(store.location.git_dir)
-    base, valid = _checkpoint(store, session)
+    name, base, valid = _checkpoint(store, session)
     return replace(
         facts,
+        checkpoint=name,
         checkpoint_valid=valid,
         git_operation=in_progress is not None,
         git_operation_name=in_progress or "",
-        branch_moved=session.kind != "detached" and in_progress is None and branch != session.branch,
+        branch_moved=session.kind == "run" and in_progress is None and branch != session.branch,
         foreign_commits=bool(foreign_commits(store, session, head, base)),
         foreign_changes=_foreign_changes(store, session, uncommitted),
     )
@@ -289,17 +295,26 @@ def current_branch(git: Git) -> str | None:
     return answer.text if answer.code == 0 else None
 
 
-def _checkpoint(store: StateStore, session: Session) -> tuple[str | None, bool]:
-    """Return the commit that HEAD was at the session's last checkpoint, and whether that one is whole."""
-    since = next((one.head_from for one in reversed(session.attempts)), session.head)
-    if session.checkpoint is None:
-        return since, False
-    oid = store.objects.resolve(names.checkpoint_ref(session.checkpoint))
+def _checkpoint(store: StateStore, session: Session) -> tuple[str, str | None, bool]:
+    """Return the checkpoint to go back to: its name, the commit HEAD was at, whether it is whole.
+
+    It is the one from before the feature, as a run labels it; else the session's last.
+    """
+    name, oid = session.checkpoint or "", None
+    if session.feature is not None:
+        label = names.slug(f"before-{session.feature}")
+        oid = store.objects.resolve(names.tag_ref(session.id, label), peel=True)
+        name = f"{session.id}/{label}" if oid is not None else name
+    if oid is None and session.checkpoint is not None:
+        oid = store.objects.resolve(names.checkpoint_ref(session.checkpoint))
+    since = next((one.head_from for one in session.attempts), session.head)
     try:
-        valid = oid is not None and store.objects.exists(store.objects.commit(oid).tree)
+        commit = store.objects.commit(oid) if oid is not None else None
+        valid = commit is not None and store.objects.exists(commit.tree)
     except CorruptObject:
-        valid = False
-    return since, valid
+        return name, since, False
+    head = trailers.value(commit.message, names.TRAILER_HEAD) if commit is not None else None
+    return name, head or since, valid
 
 
 def foreign_commits(store: StateStore, session: Session, head: str | None, base: str | None) -> list[str]:

@@ -136,7 +136,13 @@ def _carry_out(work: _Work, ahead: list[Verdict], started: float) -> Resumed:
             ACTIONS[step.row](work)
     if not still:
         _activate(work)
-    _record_recovery(work, last, started)
+    elif last.row == "ended":
+        _release(work)
+    elif session_rules.owes_handoff(work.session, alive=False):
+        debt = active.Debt(work.session.id, work.session.worktree, rfc3339(work.store.clock.now()))
+        active.owe(work.store.location.local, debt)
+    if ahead[:-1] or safety is not None:
+        _record_recovery(work, last, started)
     view = work.store.view()
     session = view.session(work.session.id)
     feature = view.feature(session.feature) if session and session.feature else None
@@ -240,7 +246,7 @@ def _activate(work: _Work) -> None:
 
 def _record_recovery(work: _Work, last: Verdict, started: float) -> None:
     """Record what was decided on which facts; a look at a session in good order leaves no trace."""
-    if last.row == "ended" or (last.row == "detached" and work.generation == work.session.generation):
+    if last.row == "ended":
         return
     clock = work.store.clock
     data = {
