@@ -130,17 +130,17 @@ class Journal:
         The epoch changes, so that nothing forgotten can come back. Does nothing when they
         are forgotten already.
         """
-        with _Hold(self):
-            header, content = self._repaired()
+        with _Hold(self) as found:
+            header, tail, following = self._clean_tail(found or self._repaired()[0])
             if through < header.base:
                 return
             crash_point("journal.before_reset")
-            kept = [frame for frame in content.frames if frame.seq > through]
             fresh = _new_epoch(header).next(base=through + 1, cut=0)
-            if kept:
-                self._file.replace(fresh, _encoded(fresh.epoch, kept))
-            else:
-                self._clear(fresh, content.tail)
+            if following <= through + 1:
+                self._clear(fresh, tail)
+                return
+            kept = [frame for frame in self._repaired()[1].frames if frame.seq > through]
+            self._file.replace(fresh, _encoded(fresh.epoch, kept))
 
     def remove(self) -> bool:
         """Delete the journal if it is empty; return whether it is gone. Its next append starts anew."""
@@ -166,7 +166,10 @@ class Journal:
             with _Hold(self, shared=True):
                 header, content = self._content()
                 if header is not None and not content.survivors:
-                    return Tail(header, content, self._aside())
+                    tail = Tail(header, content, self._aside())
+                    if content.frames and not content.torn:
+                        self._known = (self._file.opened, header.epoch, header.cut, content.tail, tail.next)
+                    return tail
             with _Hold(self, create=False):
                 return Tail(*self._repaired(), self._aside())
         except NotFound:
@@ -229,8 +232,8 @@ class Journal:
         """Return header, tail and next number, with nothing but zeros behind the tail.
 
         The zeros matter: behind a torn frame there may lie a whole one, and a new record as
-        long as the torn one would make it count again. Where we were the last to write, one
-        look at the tail is enough: a killed process leaves a beginning, never only a part
+        long as the torn one would make it count again. Where we have looked or written before,
+        one look at the tail is enough: a killed process leaves a beginning, never only a part
         further on. A power cut may leave that, but it ends this process too.
         """
         tail, seq = self._known[3:]
