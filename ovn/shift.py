@@ -71,10 +71,12 @@ def start(
     opening: Opening,
     *,
     baseline: Callable[[], Baseline | None] | None = None,
+    green_before: Callable[[Feature], bool | None] | None = None,
 ) -> Shift:
     """Begin a shift: leases, debts paid, session and feature recorded, the agent's context.
 
-    ``baseline`` says what the tests said before the work, measuring it if it must.
+    ``baseline`` says what the tests said before the work, measuring it if it must;
+    ``green_before`` whether the feature's verify commands are green already (None: not looked).
     Raises LeaseHeld, NotFound or Refused for the feature or session, NotInitialised.
     """
     store.fold()
@@ -93,6 +95,10 @@ def start(
     held = claims.claim(known, wish)
     paid = _pay_debts(store, known, session, opening)
     _record_beginning(store, opening, session, feature, held)
+    if feature is not None:
+        green = green_before(feature) if green_before else None
+        actor = features.Actor(opening.by, session, held.generation)
+        features.start(store, actor, feature.id, green_before=green)
     if opening.pid is None:
         held = claims.leave_to_shell(known, wish)
     announce(store, config, store.view(), session, held.generation)
@@ -234,5 +240,3 @@ def _record_beginning(
     )
     state = {"state": "active", "generation": lasting}
     store.record(session, records.make("session.state", state, at=at, by=by), generation=generation)
-    if feature is not None:
-        features.start(store, features.Actor(by, session, generation), feature.id)

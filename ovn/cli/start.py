@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ovn.cli.context import Context
-    from ovn.model.documents import Baseline
+    from ovn.model.documents import Baseline, Feature
     from ovn.shift import Shift
 
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--agent", metavar="NAME", help="Who is going to work.")
 @click.option("--goal", metavar="TEXT", help="What the shift is for, in a line.")
 @click.option("--take-over", is_flag=True, help="End the shift that is at work here, after a checkpoint.")
+@click.option("--no-verify", is_flag=True, help="Do not run the feature's verify commands first.")
 @json_option
 @click.pass_obj
 def command(
@@ -32,6 +34,7 @@ def command(
     agent: str | None,
     goal: str | None,
     take_over: bool,
+    no_verify: bool,
 ) -> None:
     """Begin a shift and print what whoever works in it needs to know.
 
@@ -51,7 +54,10 @@ def command(
         by=writer(context),
         limits=limits(context),
     )
-    shift = start(context.store, context.config, opening, baseline=_baseline(context))
+    green_before = None if no_verify else partial(_green_before, context)
+    shift = start(
+        context.store, context.config, opening, baseline=_baseline(context), green_before=green_before
+    )
     _tell(context, shift)
 
 
@@ -84,6 +90,22 @@ def _baseline(context: Context) -> Callable[[], Baseline | None] | None:
         return found.baseline if found else None
 
     return measure
+
+
+def _green_before(context: Context, feature: Feature) -> bool | None:
+    """Return whether the verify commands are green before any work; None where nobody may run them."""
+    from ovn import verify
+    from ovn.cli import acting
+
+    if not feature.verify:
+        return None
+    if context.book.untrusted(acting.items_of(context, feature)):
+        context.out.note(f"the verify commands of '{feature.id}' were not run: they are not trusted here")
+        return None
+    green = verify.green_before(context.store, feature, acting.bench(context))
+    if green:
+        context.out.warning("its verify commands are green before any work: they do not test what is missing")
+    return green
 
 
 def _tell(context: Context, shift: Shift) -> None:

@@ -60,6 +60,20 @@ def test_an_untrusted_baseline_is_not_run(ovn, repo, store):
     assert not (repo.path / "ran").exists()
 
 
+@pytest.mark.parametrize(("command", "green"), [("true", True), ("false", False)])
+def test_what_is_green_before_the_work_is_said_and_recorded(ovn, store, command, green):
+    ovn("feature", "add", "Parse it", "--id", "parser", "--verify", command)
+    said = ovn("start")
+    assert ("green before any work" in said.err) is green
+    assert store.view().feature("parser").green_before is green
+
+
+def test_verify_commands_that_nobody_trusts_are_not_run(ovn, repo, store):
+    features.add(store, features.PERSON, "Parse it", feature="parser", verify=("touch ran",))
+    assert "were not run: they are not trusted here" in ovn("start").err
+    assert not (repo.path / "ran").exists()
+
+
 def test_start_renders_the_views_for_people(ovn, repo, store):
     features.add(store, features.PERSON, "Parse it", feature="parser")
     ovn("start", "a")
