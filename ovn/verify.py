@@ -85,7 +85,7 @@ def verify(store: StateStore, actor: Actor, feature: str, bench: Bench) -> Verdi
     failed. Partial evidence never replaces the whole evidence of a done feature.
     Raises NotFound, Unverified when it has no verify commands, and the errors of git.
     """
-    found = features.find(store.view().features(), feature)
+    found = features.find(features.registry(store), feature)
     return settle(store, actor, found, measure(store, found, bench))
 
 
@@ -96,7 +96,7 @@ def settle(store: StateStore, actor: Actor, found: Feature, measured: Measured) 
     if why is not None and measured.evidence.partial and found.status == "done":
         return Verdict(found, measured, why)
     features.evidence(store, actor, measured.evidence)
-    known = store.view().features()
+    known = features.registry(store)
     found = features.find(known, feature)
     lacking = features.missing(found, known)
     if why is None and lacking:

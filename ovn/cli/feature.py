@@ -80,7 +80,7 @@ def next_feature(context: Context) -> int:
     from ovn import features
     from ovn.features import exchange
 
-    known = context.store.view().features()
+    known = features.registry(context.store)
     found = features.choose(known)
     if context.json:
         context.out.json({"feature": exchange.entry(found) if found else None})
@@ -105,7 +105,7 @@ def show_feature(context: Context, feature: str) -> None:
     from ovn import features
     from ovn.features import exchange
 
-    known = context.store.view().features()
+    known = features.registry(context.store)
     found = features.find(known, feature)
     if context.json:
         context.out.json({"feature": exchange.entry(found)})
@@ -175,7 +175,7 @@ def verify_feature(context: Context, feature: str | None, seconds: float | None)
     from ovn.cli import acting
 
     name = feature or _at_work(context)
-    found = features.find(context.store.view().features(), name)
+    found = features.find(features.registry(context.store), name)
     context.book.check(acting.items_of(context, found))
     bench = acting.bench(context, seconds)
     if not context.json:

@@ -139,7 +139,7 @@ def edit(
         _tell(context, features.remove(store, who, feature), "removed")
         return
     if completed:
-        changes["phases"] = _completed(features.find(store.view().features(), feature), changes, completed)
+        changes["phases"] = _completed(features.find(features.registry(store), feature), changes, completed)
     if not changes and not reopen:
         raise UsageError("nothing to change", hint="see 'git ovn feature edit -h'")
     found = features.edit(store, who, feature, changes) if changes else None
@@ -174,7 +174,7 @@ def start(context: Context, feature: str, no_verify: bool) -> None:
     from ovn.cli import acting
 
     store = context.store
-    known = store.view().features()
+    known = features.registry(store)
     found = features.find(known, feature)
     features.check_move(found, "start")
     green = None if no_verify or features.missing(found, known) else _green_before(context, found)

@@ -44,9 +44,9 @@ def command(context: Context, show: bool, revoke: bool) -> None:
 
 def everything(context: Context) -> list[Item]:
     """Return all that could run for this repository."""
-    from ovn import trust
+    from ovn import features, trust
 
-    return trust.items(context.location, context.config, context.store.view().features().values())
+    return trust.items(context.location, context.config, features.registry(context.store).values())
 
 
 def _refuse_agents(context: Context) -> None:

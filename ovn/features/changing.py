@@ -40,6 +40,13 @@ EDITABLE = ("title", "description", "category", "priority", "depends_on", "phase
 """What ``edit`` and an import may set; all else has verbs of its own."""
 
 
+def registry(store: StateStore) -> dict[str, Feature]:
+    """Return all features by id, also what is not folded yet. Raises NotInitialised."""
+    view = store.view()
+    view.project  # noqa: B018 - refuses a repository without a state
+    return view.features()
+
+
 def add(store: StateStore, actor: Actor, title: str, *, feature: str | None = None, **fields: Any) -> Feature:
     """Add a feature and return it; its id is made from the title where none is given.
 
@@ -185,7 +192,7 @@ def start(
 
     ``green_before``: its verify commands were green before the work, None when nobody looked.
     """
-    known = store.view().features()
+    known = registry(store)
     found = rules.find(known, feature)
     rules.check_move(found, "start")
     lacking = rules.missing(found, known)
@@ -205,10 +212,10 @@ def move(store: StateStore, actor: Actor, feature: str, verb: str, **data: Any) 
 
     ``data``: ``reason``, ``attempts``, ``green_before``. Raises NotFound, Refused.
     """
-    found = rules.find(store.view().features(), feature)
+    found = rules.find(registry(store), feature)
     status = rules.check_move(found, verb)
     record(store, actor, "feature.status", {"feature": feature, "status": status, **data})
-    return rules.find(store.view().features(), feature)
+    return rules.find(registry(store), feature)
 
 
 def evidence(store: StateStore, actor: Actor, found: Evidence) -> None:
@@ -257,7 +264,7 @@ class _Documents:
         return self._view.get(path)
 
     def names(self, folder: str) -> list[str]:
-        return [f"{feature}.json" for feature in self._view.features()] if folder == "features" else []
+        return self._view.names(folder)
 
 
 def _trailers(actor: Actor, feature: str | None) -> dict[str, str]:
