@@ -108,15 +108,6 @@ def settle(store: StateStore, actor: Actor, found: Feature, measured: Measured) 
     return Verdict(found, measured, why)
 
 
-def require(verdict: Verdict) -> None:
-    """Raise Unverified unless the feature is done."""
-    if verdict.why is not None:
-        raise Unverified(
-            f"feature '{verdict.feature.id}' is not done: {verdict.why}",
-            hint="commit what belongs to it and verify again" if verdict.measured.evidence.green else None,
-        )
-
-
 def not_done(measured: Measured) -> str | None:
     """Return why this evidence makes no feature done; None when it does. Pure."""
     failed = measured.failed
