@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
@@ -58,8 +59,14 @@ class Disk:
             raise
 
     def readable(self, path: bytes) -> bool:
-        """Return whether this process may read the file at ``path``."""
-        return os.access(path, os.R_OK, dir_fd=self._top)
+        """Return whether this process may read the file at ``path``; one that is gone counts as readable."""
+        try:
+            os.close(os.open(path, _READ, dir_fd=self._top))
+        except PermissionError:
+            return False
+        except OSError:  # gone or replaced: whoever reads it finds out
+            return True
+        return True
 
     def real_folder(self, path: bytes) -> bool:
         """Return whether ``path`` is a folder with no symlink on the way; remembered."""
@@ -86,7 +93,7 @@ class Disk:
     def open(self, path: bytes) -> int:
         """Return a descriptor of the regular file at ``path``, to read. Raises OSError."""
         with self._parent(path) as (folder, name):
-            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            return os.open(name, _READ, dir_fd=folder)
 
     def readlink(self, path: bytes) -> bytes:
         """Return where the symlink at ``path`` points. Raises OSError."""

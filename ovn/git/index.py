@@ -156,7 +156,7 @@ class IndexLock:
 
 
 @contextmanager
-def index_lock(location: Location, folder: Path, *, patience: float = PATIENCE) -> Iterator[IndexLock]:
+def index_lock(location: Location, folder: Path) -> Iterator[IndexLock]:
     """Hold the user's index as any git would; ``folder`` is the private one of this process.
 
     Waits with back-off for another git. Raises Locked, naming age and pid, when that does not
@@ -167,10 +167,10 @@ def index_lock(location: Location, folder: Path, *, patience: float = PATIENCE) 
     with disk_errors("cannot lock the index"):
         mine.touch(exist_ok=False)
         (folder / f"lock-{location.worktree}").symlink_to(lock)
-        deadline, pause = time.monotonic() + patience, 0.005
+        deadline, pause = time.monotonic() + PATIENCE, 0.005
         while not _link(mine, lock):
             if time.monotonic() > deadline:
-                _judge(location, lock, patience)
+                _judge(location, lock)
             time.sleep(random.uniform(pause / 2, pause))  # noqa: S311  jitter, not a secret
             pause = min(2 * pause, 0.25)
     held = IndexLock(location, mine)
@@ -188,7 +188,7 @@ def _link(mine: Path, lock: Path) -> bool:
     return True
 
 
-def _judge(location: Location, lock: Path, patience: float) -> None:
+def _judge(location: Location, lock: Path) -> None:
     """Break an abandoned lock, or raise Locked with what is known of its holder."""
     try:
         age = time.time() - lock.stat().st_mtime
@@ -201,7 +201,7 @@ def _judge(location: Location, lock: Path, patience: float) -> None:
         return
     who = f"pid {holders[0]}" if holders else "a process that does not have it open"
     raise Locked(
-        f"'{lock}' is held by {who} for {age:.0f} s; waited {patience:g} s",
+        f"'{lock}' is held by {who} for {age:.0f} s; waited {PATIENCE:g} s",
         hint=None if at_work else f"if no git is running here, remove '{lock}'",
         path=str(lock),
         age=round(age, 1),

@@ -3,7 +3,8 @@
 ::
 
     index            rows of the index with a conflict or a flag, as 'ls-files -s -v -z' has them
-    intent-to-add    the paths of 'git add -N', each with a NUL
+    intent-to-add    rows of 'git add -N', likewise; their id is that of the empty blob
+    present          skip-worktree paths whose file is on disk all the same, each with a NUL
     operation/…      the files that git keeps of a merge, rebase, cherry-pick, revert, bisect
     refs             'id name' lines: the work tree's own refs of bisect and rebase
     objects/<id>     the blobs of the rows, and the tree that AUTO_MERGE names: so gc keeps them
@@ -20,8 +21,6 @@ from ovn.git.encoding import DIRECTORY, FILE, Entry, object_id
 from ovn.git.inprogress import Unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ovn.git.objects import ObjectStore
 
 NOTHING = Unfinished()
@@ -39,26 +38,34 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """A meta tree, read: rows of the index that are not plain, intents to add, an operation."""
+    """What is not in a tree of files.
+
+    ``rows`` of the index that are not plain, ``intents`` to add, which skip-worktree files are
+    ``present`` on disk, and the unfinished operation.
+    """
 
     rows: tuple[status.Listed, ...] = ()
-    intents: tuple[bytes, ...] = ()
+    intents: tuple[status.Listed, ...] = ()
+    present: tuple[bytes, ...] = ()
     unfinished: Unfinished = NOTHING
 
+    @property
+    def absent(self) -> set[bytes]:
+        """The paths that a sparse checkout, or a person, keeps off the disk."""
+        return {row.path for row in self.rows if row.tag in "Ss"} - set(self.present)
 
-def build(
-    objects: ObjectStore, rows: Sequence[status.Listed], intents: Sequence[bytes], unfinished: Unfinished
-) -> Built:
+
+def build(objects: ObjectStore, state: Meta) -> Built:
     """Return the meta tree of these, nothing written yet."""
-    if not (rows or intents or unfinished):
+    rows, unfinished = state.rows, state.unfinished
+    if not (rows or state.intents or unfinished):
         return Built(None, {}, ())
     files = {_OPERATION + path: data for path, data in unfinished.files.items()}
-    if rows:
-        files[b"index"] = status.format_rows(rows)
-    if intents:
-        files[b"intent-to-add"] = b"".join(path + b"\0" for path in intents)
-    if unfinished.refs:
-        files[b"refs"] = "".join(f"{oid} {ref}\n" for ref, oid in sorted(unfinished.refs.items())).encode()
+    files[b"index"] = status.format_rows(rows)
+    files[b"intent-to-add"] = status.format_rows(state.intents)
+    files[b"present"] = b"".join(path + b"\0" for path in state.present)
+    files[b"refs"] = "".join(f"{oid} {ref}\n" for ref, oid in sorted(unfinished.refs.items())).encode()
+    files = {path: data for path, data in files.items() if data or path.startswith(_OPERATION)}
     blobs = {object_id("blob", data): ("blob", data) for data in files.values()}
     edits: dict[bytes, Entry | None] = {
         path: Entry.of(FILE, object_id("blob", data)) for path, data in files.items()
@@ -82,9 +89,10 @@ def parse(objects: ObjectStore, tree: str | None) -> Meta:
     operation = {path: _blob(objects, entry) for path, entry in kept.items()}
     lines = _text(objects, files, b"refs").decode("utf-8", "surrogateescape").splitlines()
     refs = {ref: oid for oid, _, ref in (line.partition(" ") for line in lines)}
-    intents = _text(objects, files, b"intent-to-add").split(b"\0")[:-1]
+    intents = status.parse_rows(_text(objects, files, b"intent-to-add"))
     rows = status.parse_rows(_text(objects, files, b"index"))
-    return Meta(tuple(rows), tuple(intents), Unfinished(operation, refs))
+    present = _text(objects, files, b"present").split(b"\0")[:-1]
+    return Meta(tuple(rows), tuple(intents), tuple(present), Unfinished(operation, refs))
 
 
 def _text(objects: ObjectStore, files: dict[bytes, Entry], path: bytes) -> bytes:

@@ -65,7 +65,7 @@ class Reader:
         listing = b"".join(path + b"\0" for path in paths)
         switches = ("-z", "--add", "--remove", "--replace", "--stdin")
         try:
-            self.git.run(*PRIVATE, "update-index", *switches, stdin=listing, index=index)
+            said = self.git.run(*PRIVATE, "update-index", *switches, stdin=listing, index=index).err
         except GitTimeout:
             raise
         except GitFailed as error:
@@ -75,10 +75,10 @@ class Reader:
         for path in paths:
             if path in stored:
                 found[path] = stored[path]
-            elif self.disk.quick_lstat(path) is None:
-                found[path] = None
-            else:
+            elif b"Ignoring path " + path in said:
                 self.chosen.leave(path, selection.REFUSED, self.chosen.store[path])
+            else:  # gone when git looked, whatever is there now
+                found[path] = None
         return found
 
     def _attributes(self, taken: set[bytes]) -> list[indexes.Row]:

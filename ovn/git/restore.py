@@ -115,7 +115,7 @@ def plan(
     wanted = tuple(unquote(path).strip(b"/") for path in paths)
     wanted = () if b"" in wanted or b"." in wanted else wanted
     with disk_errors("cannot look at the work tree"), Disk(git.location.tree()) as disk:
-        draft = _Draft(git, objects, disk, target, safety, wanted)
+        draft = _Draft(git, objects, disk, target, safety, wanted, with_index)
         draft.collect()
         return Plan(
             target=target,
@@ -146,18 +146,27 @@ class _Draft:
     target: Target
     safety: Snapshot
     paths: tuple[bytes, ...]
+    with_index: bool
     writes: dict[bytes, Entry] = field(default_factory=dict)
     deletes: set[bytes] = field(default_factory=set)
     folders: set[bytes] = field(default_factory=set)
     losses: dict[bytes, str] = field(default_factory=dict)
     kept: set[bytes] = field(default_factory=set)
-    sparse: set[bytes] = field(init=False)
+    away: set[bytes] = field(init=False)
+    """Paths that shall not be on disk: a sparse checkout's, by the flags that the index will have."""
+    wanting: set[bytes] = field(init=False)
+    """Paths that are not on disk, by their flags, and shall be."""
+    surplus: set[bytes] = field(init=False)
+    """Paths that shall not be on disk any more."""
     left_now: dict[bytes, str] = field(init=False)
     left_then: dict[bytes, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        rows = meta.parse(self.objects, self.safety.meta_tree).rows
-        self.sparse = {row.path for row in rows if row.tag in "Ss"}
+        now = meta.parse(self.objects, self.safety.meta_tree)
+        then = meta.parse(self.objects, self.target.meta_tree)
+        self.away = then.absent if self.with_index else now.absent - set(then.present)
+        self.wanting = now.absent - self.away
+        self.surplus = self.away - now.absent
         self.left_now = omitted(self.safety.omitted)
         self.left_then = omitted(self.target.omitted)
 
@@ -172,9 +181,14 @@ class _Draft:
         for change in changes:
             if change.new is not None:
                 self._write(change.path, change.new)
-        for path in self.left_now.keys() - {change.path for change in changes}:
+        for path in (self.left_now.keys() | self.wanting) - {change.path for change in changes}:
             if in_scope(path, self.paths):
-                self._left_out_now(path)
+                self._bring_back(path)
+        for path in self.surplus:
+            if in_scope(path, self.paths) and self.disk.lstat(path) is not None:
+                self.deletes.add(path)
+                if path in self.left_now:
+                    self.losses[path] = self.left_now[path]
 
     def _refuse_unknown(self, changes: list[Change]) -> None:
         for wanted in self.paths:
@@ -193,8 +207,8 @@ class _Draft:
         return change.new is None or (change.new.kind == "commit" and change.old.kind != "commit")
 
     def _stays(self, path: bytes) -> bool:
-        """Return whether a path is none of ours: left out of the target, or not on disk by choice."""
-        if path in self.sparse and self.disk.lstat(path) is None:
+        """Return whether a path is none of ours: left out of the target, or off the disk by choice."""
+        if path in self.away:
             return True
         at = len(path)
         while at != -1:
@@ -234,8 +248,8 @@ class _Draft:
         elif self.objects.find(self.safety.tree, quote(path)) is None:
             self._lose(path, IN_THE_WAY)
 
-    def _left_out_now(self, path: bytes) -> None:
-        """Bring back what the target holds of a path that is too large (...) now, unless it did so then."""
+    def _bring_back(self, path: bytes) -> None:
+        """Write what the target holds of a path whose content is in neither tree as it is now."""
         entry = self.objects.find(self.target.tree, quote(path))
         if entry is not None and entry.kind == "blob":
             self._write(path, entry)
@@ -327,7 +341,7 @@ def _index_differences(objects: ObjectStore, target: Target, after: Snapshot) ->
     changes = objects.changes(Target.of(after).index(objects), target.index(objects))
     wrong = [f"index:{quote(change.path)}" for change in changes]
     was, now = meta.parse(objects, target.meta_tree), meta.parse(objects, after.meta_tree)
-    odd = {row.path for row in set(was.rows) ^ set(now.rows)} | (set(was.intents) ^ set(now.intents))
+    odd = {row.path for row in {*was.rows, *was.intents} ^ {*now.rows, *now.intents}}
     wrong += [f"index:{quote(path)}" for path in sorted(odd)]
     if dict(was.unfinished.files) != dict(now.unfinished.files):
         wrong.append("operation in progress")

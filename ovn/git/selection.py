@@ -44,13 +44,15 @@ class Limits:
 class Selection:
     """``store``: paths whose content git shall read, with their size; ``drop``: paths that are gone.
 
-    ``left``: what is left out; ``limit``: bytes of one file.
+    ``left``: what is left out; ``present``: skip-worktree files that are on disk all the same;
+    ``limit``: bytes of one file.
     """
 
     limit: int
     store: dict[bytes, int] = field(default_factory=dict)
     drop: list[bytes] = field(default_factory=list)
     left: dict[bytes, Omission] = field(default_factory=dict)
+    present: list[bytes] = field(default_factory=list)
 
     def leave(self, path: bytes, why: str, size: int | None = None) -> None:
         """Leave a path out, and say so."""
@@ -97,11 +99,14 @@ def _tracked(chosen: Selection, disk: Disk, change: Changed, limits: Limits) -> 
 
 def _flagged(chosen: Selection, disk: Disk, row: Listed, limits: Limits) -> None:
     """Take what git was told not to look at, if it is there; a sparse checkout's absent files stay."""
-    if row.stage or _is_gitlink(row.entry) or row.path in chosen.store or row.path in chosen.left:
+    if row.stage or _is_gitlink(row.entry):
         return
     above = row.path.rpartition(b"/")[0]
     if disk.real_folder(above) and disk.lstat(row.path) is not None:
-        _consider(chosen, disk, row.path, limits, tracked=True)
+        if row.tag in "Ss":
+            chosen.present.append(row.path)
+        if row.path not in chosen.store and row.path not in chosen.left:
+            _consider(chosen, disk, row.path, limits, tracked=True)
     elif row.tag == "h":  # assumed unchanged, and gone
         chosen.drop.append(row.path)
 

@@ -26,6 +26,7 @@ from ovn.git.pack import encode
 from ovn.git.paths import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ovn.git.encoding import Entry
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 TRIES = 6
 """Times that a snapshot is begun while files move, before the unsteady ones are copied aside."""
+
+LOOKS = 20
+"""Times that git is asked what differs while it dies of files that are cut short."""
 
 EMPTY_BLOB = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 
@@ -117,15 +121,19 @@ class _Camera:
         git, objects = self.guard.git, self.objects
         index_was = indexes.signature(git.location)
         found, flags = self._look()
-        listed = status.rows(git) if flags or found.unmerged else []
-        chosen = self._select(found, [row for row in listed if row.tag not in "HM"])
+        head_tree = objects.commit(found.head).tree if found.head else None
+        intents = {one.path for one in found.changed if _is_intent(objects, head_tree, one)}
+        rows = status.rows(git) if flags or intents or found.unmerged else []
+        listed = [row for row in rows if row.tag != "H"]
+        intents |= {row.path for row in listed if _is_hidden_intent(objects, head_tree, found.staged, row)}
+        chosen = self._select(found, [row for row in listed if row.tag != "M"])
         self.guard.check(chosen.store)
         edits = self._read(copied, found, listed, chosen)
-        head_tree = objects.commit(found.head).tree if found.head else None
         index_tree, new = treeedit.edit(objects.entries, head_tree, found.staged)
         tree, more = treeedit.edit(_overlay(objects, new), index_tree, edits)
-        intents = [one.path for one in found.changed if _intended(objects, head_tree, one)]
-        extra = meta.build(objects, listed, intents, inprogress.read(git))
+        intended = tuple(row for row in rows if row.path in intents)
+        present = tuple(sorted(chosen.present))
+        extra = meta.build(objects, meta.Meta(tuple(listed), intended, present, inprogress.read(git)))
         if number < TRIES and indexes.signature(git.location) != index_was:
             raise Unsettled("the index was written meanwhile")
         _write(git, objects, {oid: ("tree", data) for oid, data in (new | more).items()} | extra.objects)
@@ -142,12 +150,16 @@ class _Camera:
         )
 
     def _look(self) -> tuple[status.Status, list[tuple[str, bytes]]]:
-        try:
-            return status.read_with_flags(self.guard.git, into_submodules=self.trusted)
-        except GitFailed as error:
-            if error.facts.get("code", 0) == -signal.SIGBUS:  # a file was cut short under git's mapping
-                raise Unsettled(str(error)) from error
-            raise
+        """Return what differs. A file cut short under git's mapping kills git: it is asked again."""
+        deaths: list[GitFailed] = []
+        while len(deaths) < LOOKS:
+            try:
+                return status.read_with_flags(self.guard.git, into_submodules=self.trusted)
+            except GitFailed as error:
+                if error.facts.get("code", 0) != -signal.SIGBUS:
+                    raise
+                deaths.append(error)
+        raise Unsettled(str(deaths[-1])) from deaths[-1]
 
     def _select(self, found: status.Status, flagged: list[status.Listed]) -> selection.Selection:
         unseen: list[bytes] = []
@@ -175,14 +187,30 @@ class _Camera:
         return edits
 
 
-def _intended(objects: ObjectStore, head_tree: str | None, one: status.Changed) -> bool:
+def _is_intent(objects: ObjectStore, head_tree: str | None, one: status.Changed) -> bool:
     """Return whether a path was added by ``git add -N`` only.
 
     When its file is gone, git's status looks as for an empty file of HEAD: there HEAD is asked.
     """
     if one.staged or not one.deleted or one.index is None or one.index.oid != EMPTY_BLOB:
         return one.intent
-    return head_tree is None or objects.find(head_tree, quote(one.path)) is None
+    return not _has_file(objects, head_tree, one.path)
+
+
+def _is_hidden_intent(
+    objects: ObjectStore, head_tree: str | None, staged: Mapping[bytes, Entry | None], row: status.Listed
+) -> bool:
+    """Return whether a flagged row is one of ``git add -N``: git's status is silent about it."""
+    if row.tag == "M" or row.entry.oid != EMPTY_BLOB:
+        return False
+    if row.path in staged:
+        return staged[row.path] is None
+    return not _has_file(objects, head_tree, row.path)
+
+
+def _has_file(objects: ObjectStore, tree: str | None, path: bytes) -> bool:
+    entry = objects.find(tree, quote(path)) if tree is not None else None
+    return entry is not None and entry.kind != "tree"
 
 
 def _overlay(objects: ObjectStore, new: dict[str, bytes]) -> Reader:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ovn.git.run import Answer, Git
 
-_UNREADABLE = re.compile(rb"^warning: could not open directory '(.*?)/?':", re.MULTILINE)
+_UNREADABLE = re.compile(rb"^warning: could not open directory '(.*?)/?': Permission denied", re.MULTILINE)
 _TAGGED = re.compile(rb"(?:\A|\0)([^H]) ([^\0]+)")
 _LISTED = re.compile(rb"([A-Za-z?]) ([0-7]{6}) ([0-9a-f]{40}) ([0-3])\t([^\0]+)\0")
 _STORED = re.compile(rb"([0-7]{6}) ([0-9a-f]{40}) ([0-3])\t([^\0]+)\0")
@@ -170,8 +170,8 @@ def flags(listing: bytes) -> list[tuple[str, bytes]]:
 
 
 def rows(git: Git) -> list[Listed]:
-    """Return every row of the index that is not plain: flagged or unmerged."""
-    return [row for row in parse_rows(git.run("ls-files", "-s", "-v", "-z").out) if row.tag != "H"]
+    """Return every row of the index."""
+    return parse_rows(git.run("ls-files", "-s", "-v", "-z").out)
 
 
 def parse_rows(listing: bytes) -> list[Listed]:

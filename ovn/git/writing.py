@@ -17,6 +17,7 @@ from ovn.errors import Diverged, WouldLose
 from ovn.git import filters, inprogress, meta, restore, status
 from ovn.git import index as indexes
 from ovn.git.disk import disk_errors
+from ovn.git.encoding import SYMLINK
 from ovn.git.files import Disk
 from ovn.git.paths import quote, unquote
 from ovn.git.reading import PRIVATE
@@ -150,7 +151,8 @@ def _write(guard: filters.Guard, index: Path, plan: Plan) -> None:
 def build_index(git: Git, tree: str, wanted: meta.Meta, new: Path) -> None:
     """Make the file ``new`` an index of ``tree`` with the rows of ``wanted``, file times looked up."""
     indexes.copy(git.location, new)
-    git.run(*PRIVATE, "read-tree", "--reset", tree, index=new)
+    # '-i': with the files not looked at, a flagged entry that was edited is no obstacle
+    git.run(*PRIVATE, "read-tree", "--reset", "-i", tree, index=new)
     put_rows(git, [row for row in wanted.rows if row.stage], new)
     if wanted.intents:
         _intend(git, wanted.intents, new)
@@ -165,18 +167,18 @@ def put_rows(git: Git, rows: Iterable[status.Listed], new: Path) -> None:
         git.run(*PRIVATE, "update-index", "-z", "--index-info", stdin=b"".join(lines), index=new)
 
 
-def _intend(git: Git, paths: Iterable[bytes], new: Path) -> None:
+def _intend(git: Git, rows: Iterable[status.Listed], new: Path) -> None:
     """Mark paths as 'git add -N' does: in a work tree of empty files, since they may be gone in ours."""
     scratch = new.with_name("intents")
     listing = []
-    with Disk(git.location.tree()) as disk:
-        for path in paths:
-            file = os.fsencode(scratch) + b"/" + path
-            os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120  bytes
-            found = disk.lstat(path)
-            mode = 0o755 if found is not None and found.st_mode & 0o100 else 0o644
-            os.close(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, mode))
-            listing.append(path + b"\0")
+    for row in rows:
+        file = os.fsencode(scratch) + b"/" + row.path
+        os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120  bytes
+        if row.entry.mode == SYMLINK:
+            os.symlink("nowhere", file)  # noqa: PTH211  bytes
+        else:
+            os.close(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, row.entry.mode & 0o777))
+        listing.append(row.path + b"\0")
     git.run(
         *PRIVATE,
         f"--work-tree={scratch}",

@@ -307,7 +307,7 @@ def hostile_names(repo: Any, tmp: Path) -> None:
 def path_of_three_thousand_bytes(repo: Any, tmp: Path) -> None:
     base(repo)
     repo.write("/".join(["d" * 99] * 29) + "/file", "deep\n")
-    repo.write("/".join(["e"] * 400) + "/file", "deep\n")
+    repo.write("/".join(["e"] * 200) + "/file", "deep\n")
 
 
 @shape()
