@@ -1,6 +1,6 @@
 """The journal's append against a bare append with ``fdatasync``: ratios, from one run.
 
-    python bench/journal.py [RECORDS]
+    ./dev bench journal [RECORDS]
 
 The kinds take turns in short blocks, so that a disk which grows slow in the middle is slow
 for each of them. ``append`` may cost at most twice the bare one; a synced append should be
