@@ -46,6 +46,20 @@ class Unverified(Refused):
     kind = "unverified"
 
 
+class SessionOver(Refused):
+    """A program asks for more than is recorded of a session that has ended."""
+
+    kind = "session-over"
+    hint = "begin a new session, or go on in a copy with 'git ovn session fork SESSION'"
+
+
+class VersionMismatch(Refused):
+    """A session was recorded by another version of the program, and resuming it was not allowed."""
+
+    kind = "version-mismatch"
+    hint = "resume with on_version='resume', or keep both with DurableSession.fork"
+
+
 class CommitRefused(Refused):
     """A hook of the user's, or git itself, refused a work commit; ``facts["output"]`` has the words."""
 
@@ -208,6 +222,32 @@ class CorruptObject(OvnError):
 
     kind = "corrupt"
     hint = "run 'git fsck' to see what is missing"
+
+
+# -- 128: durable programs -------------------------------------------------------------
+
+
+class NonDeterminismError(OvnError):
+    """A replayed program took another path than the recorded one; ``facts``: recorded, requested."""
+
+    kind = "non-determinism"
+    hint = (
+        "a program must make the same calls in the same order: put clocks, random numbers and "
+        "input into steps; or go on from before the change with 'git ovn session fork'"
+    )
+
+
+class StepInterrupted(OvnError):
+    """A step that may run only once had begun when its process died; nobody knows how far it came."""
+
+    kind = "step-interrupted"
+    hint = "find out whether it took effect; retry_failed=True at the start runs it again"
+
+
+class StepFailed(OvnError):
+    """A recorded failure whose own exception cannot be made again; ``facts``: type, message."""
+
+    kind = "step-failed"
 
 
 # -- 129: usage ------------------------------------------------------------------------

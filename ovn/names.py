@@ -93,6 +93,32 @@ def handoff_file(session: str) -> str:
     return f"sessions/{session}/handoff.json"
 
 
+def layer_file(session: str) -> str:
+    """Return the path of what a session keeps in the layer SESSION on the state branch."""
+    return f"sessions/{session}/layer.json"
+
+
+def layer_folder(layer: str) -> str:
+    """Return the folder of a layer that outlives sessions: ``persistent`` or ``long_term``."""
+    return f"layers/{layer}"
+
+
+def value_file(layer: str, key: str) -> str:
+    """Return the path of one value: a file each, so that two clones never change the same one.
+
+    A key that cannot be a file's name has the name of its digest.
+    """
+    import hashlib
+
+    name = key if is_name(key) else f"_{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"{layer_folder(layer)}/{name}.json"
+
+
+def result_file(session: str, first: int, oid: str) -> str:
+    """Return the path of a step's result that is too large for the segment beginning at ``first``."""
+    return f"{session_folder(session)}/results/{first // 100:010d}/{oid}.json"
+
+
 def segment_file(session: str, first: int) -> str:
     """Return the path of the journal segment that begins with sequence number ``first``.
 
@@ -136,10 +162,12 @@ LOCAL_FOLDER = "ovn"
 ACTIVE_FOLDER = "active"
 BEAT_FOLDER = "beat"
 DEBT_FOLDER = "debt"
+FENCE_FOLDER = "fence"
 HOOKS_FOLDER = "hooks"
 LOG_FOLDER = "log"
 JOURNAL_FOLDER = "journal"
-"""Folders in ``.git/ovn/``; the hook shim, which is sh, spells the first five too."""
+RESULTS_FOLDER = "results"
+"""Folders in ``.git/ovn/``; the hook shim, which is sh, spells all but the last too."""
 
 OVERNIGHT_FOLDER = ".overnight"
 CONFIG_FILE = ".overnight/config.yaml"

@@ -55,6 +55,8 @@ KINDS: dict[str, Kind] = {
     "question": Kind("question", documents.Question, 1),
     "lease": Kind("lease", documents.Lease, 1),
     "run": Kind("run", documents.Run, 1),
+    "layer": Kind("layer", documents.Layer, 1),
+    "value": Kind("value", documents.Value, 1),
     "checkpoint": Kind("checkpoint", documents.Checkpoint, 0),
     "evidence": Kind("evidence", documents.Evidence, 0),
 }
@@ -80,7 +82,8 @@ _FOLDERS = {
     "baseline": "baseline",
     "runs": "run",
 }
-_IN_SESSION = {"session.json": "session", "handoff.json": "handoff"}
+_IN_SESSION = {"session.json": "session", "handoff.json": "handoff", "layer.json": "layer"}
+_LAYERS = frozenset(("persistent", "long_term"))
 
 
 def kind_of(path: str) -> str | None:
@@ -93,6 +96,8 @@ def kind_of(path: str) -> str | None:
         return "project"
     if folder in _FOLDERS and len(rest) == 1 and path.endswith(".json"):
         return _FOLDERS[folder]
+    if folder == "layers" and len(rest) == 2 and rest[0] in _LAYERS and path.endswith(".json"):
+        return "value"
     if (folder, len(rest)) in {("sessions", 2), ("ended", 3)}:
         return _IN_SESSION.get(rest[-1])
     return None

@@ -137,7 +137,7 @@ class Session:
     """``sessions/<id>/session.json``: one shift of one agent.
 
     ``folded`` is the sequence number of the last record in the folded segments; records up to
-    it are never applied again.
+    it are never applied again. ``code`` is the version of the program that works in it.
     """
 
     version: int
@@ -169,6 +169,29 @@ class Session:
     steps: int = 0
     steps_failed: int = 0
     folded: int = 0
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """``sessions/<id>/layer.json``: what a program keeps in the layer SESSION."""
+
+    version: int
+    session: str
+    values: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """``layers/<layer>/<name>.json``: one value of PERSISTENT or LONG_TERM, and where it came from."""
+
+    version: int
+    layer: str
+    key: str
+    value: Json
+    at: str
+    session: str | None = None
+    feature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

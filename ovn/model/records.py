@@ -1,7 +1,7 @@
 """The journal's records: one constructor per type, and which of them have a meaning.
 
 A record is a plain dict ``{"at", "by", "type", "data"}``; its sequence number is the
-journal frame's. Standard library only: the git hooks make records too. Constructors check
+journal frame's. One that a program's call made also has ``call``: which call that was. Standard library only: the git hooks make records too. Constructors check
 what they make with the validators generated from ``schemas/``.
 """
 
@@ -41,6 +41,15 @@ TYPES: dict[str, bool] = {
     "handoff": True,
     "run": True,
     "step": False,
+    "step.started": False,
+    "step.retry": False,
+    "transaction": False,
+    "layer": False,
+    "signal": True,
+    "interrupted": False,
+    "cut": False,
+    "session.code": True,
+    "session.forked": True,
 }
 """Every record type. A new one is a line here, a definition in ``record.schema.json``, a
 reducer and a subject line."""

@@ -29,12 +29,82 @@ _PATTERN_6 = re.compile('^[0-9a-f]{40}(?![\\s\\S])')
 _PATTERN_7 = re.compile('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?![\\s\\S])')
 
 
+def _document_value(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['version', 'layer', 'key', 'value', 'at', 'session', 'feature']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "version" in data_keys:
+            data_keys.remove("version")
+            data__version = data["version"]
+            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
+            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
+        if "layer" in data_keys:
+            data_keys.remove("layer")
+            data__layer = data["layer"]
+            if not (isinstance(data__layer, str) and data__layer in {'long_term', 'persistent'}):
+                raise Invalid("" + (name_prefix or "data") + ".layer must be one of ['persistent', 'long_term']")
+        if "key" in data_keys:
+            data_keys.remove("key")
+            data__key = data["key"]
+            _text(data__key, (name_prefix or "data") + ".key")
+        if "value" in data_keys:
+            data_keys.remove("value")
+            data__value = data["value"]
+        if "at" in data_keys:
+            data_keys.remove("at")
+            data__at = data["at"]
+            _time(data__at, (name_prefix or "data") + ".at")
+        if "session" in data_keys:
+            data_keys.remove("session")
+            data__session = data["session"]
+            data__session_any_of_count1 = 0
+            if not data__session_any_of_count1:
+                try:
+                    _name(data__session, (name_prefix or "data") + ".session")
+                    data__session_any_of_count1 += 1
+                except Invalid: pass
+            if not data__session_any_of_count1:
+                try:
+                    if not isinstance(data__session, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".session must be null")
+                    data__session_any_of_count1 += 1
+                except Invalid: pass
+            if not data__session_any_of_count1:
+                raise Invalid("" + (name_prefix or "data") + ".session cannot be validated by any definition")
+        if "feature" in data_keys:
+            data_keys.remove("feature")
+            data__feature = data["feature"]
+            data__feature_any_of_count2 = 0
+            if not data__feature_any_of_count2:
+                try:
+                    _name(data__feature, (name_prefix or "data") + ".feature")
+                    data__feature_any_of_count2 += 1
+                except Invalid: pass
+            if not data__feature_any_of_count2:
+                try:
+                    if not isinstance(data__feature, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
+                    data__feature_any_of_count2 += 1
+                except Invalid: pass
+            if not data__feature_any_of_count2:
+                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
 def _document_session(data, name_prefix=None):
     if not isinstance(data, (dict)):
         raise Invalid("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
     if data_is_dict:
-        data__missing_keys = set(['version', 'id', 'state', 'kind', 'created', 'updated', 'worktree', 'goal', 'agent', 'branch', 'head', 'feature', 'run', 'generation', 'until', 'why', 'ended', 'checkpoint', 'checkpoints', 'baseline', 'attempts', 'commits', 'rewrites', 'notes', 'decisions', 'blockers', 'steps', 'steps_failed', 'folded']) - data.keys()
+        data__missing_keys = set(['version', 'id', 'state', 'kind', 'created', 'updated', 'worktree', 'goal', 'agent', 'branch', 'head', 'feature', 'run', 'generation', 'until', 'why', 'ended', 'checkpoint', 'checkpoints', 'baseline', 'attempts', 'commits', 'rewrites', 'notes', 'decisions', 'blockers', 'steps', 'steps_failed', 'folded', 'code']) - data.keys()
         if data__missing_keys:
             raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
         data_keys = set(data.keys())
@@ -52,12 +122,12 @@ def _document_session(data, name_prefix=None):
         if "state" in data_keys:
             data_keys.remove("state")
             data__state = data["state"]
-            if not (isinstance(data__state, str) and data__state == 'created' or isinstance(data__state, str) and data__state == 'active' or isinstance(data__state, str) and data__state == 'waiting' or isinstance(data__state, str) and data__state == 'handed_off' or isinstance(data__state, str) and data__state == 'crashed' or isinstance(data__state, str) and data__state == 'rolled_back' or isinstance(data__state, str) and data__state == 'abandoned'):
+            if not (isinstance(data__state, str) and data__state in {'abandoned', 'active', 'crashed', 'created', 'handed_off', 'rolled_back', 'waiting'}):
                 raise Invalid("" + (name_prefix or "data") + ".state must be one of ['created', 'active', 'waiting', 'handed_off', 'crashed', 'rolled_back', 'abandoned']")
         if "kind" in data_keys:
             data_keys.remove("kind")
             data__kind = data["kind"]
-            if not (isinstance(data__kind, str) and data__kind == 'run' or isinstance(data__kind, str) and data__kind == 'detached' or isinstance(data__kind, str) and data__kind == 'python' or isinstance(data__kind, str) and data__kind == 'manual'):
+            if not (isinstance(data__kind, str) and data__kind in {'detached', 'manual', 'python', 'run'}):
                 raise Invalid("" + (name_prefix or "data") + ".kind must be one of ['run', 'detached', 'python', 'manual']")
         if "created" in data_keys:
             data_keys.remove("created")
@@ -74,104 +144,104 @@ def _document_session(data, name_prefix=None):
         if "goal" in data_keys:
             data_keys.remove("goal")
             data__goal = data["goal"]
-            data__goal_any_of_count1 = 0
-            if not data__goal_any_of_count1:
+            data__goal_any_of_count3 = 0
+            if not data__goal_any_of_count3:
                 try:
                     _text(data__goal, (name_prefix or "data") + ".goal")
-                    data__goal_any_of_count1 += 1
+                    data__goal_any_of_count3 += 1
                 except Invalid: pass
-            if not data__goal_any_of_count1:
+            if not data__goal_any_of_count3:
                 try:
                     if not isinstance(data__goal, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".goal must be null")
-                    data__goal_any_of_count1 += 1
+                    data__goal_any_of_count3 += 1
                 except Invalid: pass
-            if not data__goal_any_of_count1:
+            if not data__goal_any_of_count3:
                 raise Invalid("" + (name_prefix or "data") + ".goal cannot be validated by any definition")
         if "agent" in data_keys:
             data_keys.remove("agent")
             data__agent = data["agent"]
-            data__agent_any_of_count2 = 0
-            if not data__agent_any_of_count2:
+            data__agent_any_of_count4 = 0
+            if not data__agent_any_of_count4:
                 try:
                     _line(data__agent, (name_prefix or "data") + ".agent")
-                    data__agent_any_of_count2 += 1
+                    data__agent_any_of_count4 += 1
                 except Invalid: pass
-            if not data__agent_any_of_count2:
+            if not data__agent_any_of_count4:
                 try:
                     if not isinstance(data__agent, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".agent must be null")
-                    data__agent_any_of_count2 += 1
+                    data__agent_any_of_count4 += 1
                 except Invalid: pass
-            if not data__agent_any_of_count2:
+            if not data__agent_any_of_count4:
                 raise Invalid("" + (name_prefix or "data") + ".agent cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count3 = 0
-            if not data__branch_any_of_count3:
+            data__branch_any_of_count5 = 0
+            if not data__branch_any_of_count5:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count3 += 1
+                    data__branch_any_of_count5 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count3:
+            if not data__branch_any_of_count5:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count3 += 1
+                    data__branch_any_of_count5 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count3:
+            if not data__branch_any_of_count5:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count4 = 0
-            if not data__head_any_of_count4:
+            data__head_any_of_count6 = 0
+            if not data__head_any_of_count6:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count4 += 1
+                    data__head_any_of_count6 += 1
                 except Invalid: pass
-            if not data__head_any_of_count4:
+            if not data__head_any_of_count6:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count4 += 1
+                    data__head_any_of_count6 += 1
                 except Invalid: pass
-            if not data__head_any_of_count4:
+            if not data__head_any_of_count6:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count5 = 0
-            if not data__feature_any_of_count5:
+            data__feature_any_of_count7 = 0
+            if not data__feature_any_of_count7:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count5 += 1
+                    data__feature_any_of_count7 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count5:
+            if not data__feature_any_of_count7:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count5 += 1
+                    data__feature_any_of_count7 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count5:
+            if not data__feature_any_of_count7:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "run" in data_keys:
             data_keys.remove("run")
             data__run = data["run"]
-            data__run_any_of_count6 = 0
-            if not data__run_any_of_count6:
+            data__run_any_of_count8 = 0
+            if not data__run_any_of_count8:
                 try:
                     _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count6 += 1
+                    data__run_any_of_count8 += 1
                 except Invalid: pass
-            if not data__run_any_of_count6:
+            if not data__run_any_of_count8:
                 try:
                     if not isinstance(data__run, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count6 += 1
+                    data__run_any_of_count8 += 1
                 except Invalid: pass
-            if not data__run_any_of_count6:
+            if not data__run_any_of_count8:
                 raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
         if "generation" in data_keys:
             data_keys.remove("generation")
@@ -180,70 +250,70 @@ def _document_session(data, name_prefix=None):
         if "until" in data_keys:
             data_keys.remove("until")
             data__until = data["until"]
-            data__until_any_of_count7 = 0
-            if not data__until_any_of_count7:
+            data__until_any_of_count9 = 0
+            if not data__until_any_of_count9:
                 try:
                     _time(data__until, (name_prefix or "data") + ".until")
-                    data__until_any_of_count7 += 1
+                    data__until_any_of_count9 += 1
                 except Invalid: pass
-            if not data__until_any_of_count7:
+            if not data__until_any_of_count9:
                 try:
                     if not isinstance(data__until, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".until must be null")
-                    data__until_any_of_count7 += 1
+                    data__until_any_of_count9 += 1
                 except Invalid: pass
-            if not data__until_any_of_count7:
+            if not data__until_any_of_count9:
                 raise Invalid("" + (name_prefix or "data") + ".until cannot be validated by any definition")
         if "why" in data_keys:
             data_keys.remove("why")
             data__why = data["why"]
-            data__why_any_of_count8 = 0
-            if not data__why_any_of_count8:
+            data__why_any_of_count10 = 0
+            if not data__why_any_of_count10:
                 try:
                     _text(data__why, (name_prefix or "data") + ".why")
-                    data__why_any_of_count8 += 1
+                    data__why_any_of_count10 += 1
                 except Invalid: pass
-            if not data__why_any_of_count8:
+            if not data__why_any_of_count10:
                 try:
                     if not isinstance(data__why, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".why must be null")
-                    data__why_any_of_count8 += 1
+                    data__why_any_of_count10 += 1
                 except Invalid: pass
-            if not data__why_any_of_count8:
+            if not data__why_any_of_count10:
                 raise Invalid("" + (name_prefix or "data") + ".why cannot be validated by any definition")
         if "ended" in data_keys:
             data_keys.remove("ended")
             data__ended = data["ended"]
-            data__ended_any_of_count9 = 0
-            if not data__ended_any_of_count9:
+            data__ended_any_of_count11 = 0
+            if not data__ended_any_of_count11:
                 try:
                     _time(data__ended, (name_prefix or "data") + ".ended")
-                    data__ended_any_of_count9 += 1
+                    data__ended_any_of_count11 += 1
                 except Invalid: pass
-            if not data__ended_any_of_count9:
+            if not data__ended_any_of_count11:
                 try:
                     if not isinstance(data__ended, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".ended must be null")
-                    data__ended_any_of_count9 += 1
+                    data__ended_any_of_count11 += 1
                 except Invalid: pass
-            if not data__ended_any_of_count9:
+            if not data__ended_any_of_count11:
                 raise Invalid("" + (name_prefix or "data") + ".ended cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count10 = 0
-            if not data__checkpoint_any_of_count10:
+            data__checkpoint_any_of_count12 = 0
+            if not data__checkpoint_any_of_count12:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count10 += 1
+                    data__checkpoint_any_of_count12 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count10:
+            if not data__checkpoint_any_of_count12:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count10 += 1
+                    data__checkpoint_any_of_count12 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count10:
+            if not data__checkpoint_any_of_count12:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if "checkpoints" in data_keys:
             data_keys.remove("checkpoints")
@@ -252,19 +322,19 @@ def _document_session(data, name_prefix=None):
         if "baseline" in data_keys:
             data_keys.remove("baseline")
             data__baseline = data["baseline"]
-            data__baseline_any_of_count11 = 0
-            if not data__baseline_any_of_count11:
+            data__baseline_any_of_count13 = 0
+            if not data__baseline_any_of_count13:
                 try:
                     _name(data__baseline, (name_prefix or "data") + ".baseline")
-                    data__baseline_any_of_count11 += 1
+                    data__baseline_any_of_count13 += 1
                 except Invalid: pass
-            if not data__baseline_any_of_count11:
+            if not data__baseline_any_of_count13:
                 try:
                     if not isinstance(data__baseline, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".baseline must be null")
-                    data__baseline_any_of_count11 += 1
+                    data__baseline_any_of_count13 += 1
                 except Invalid: pass
-            if not data__baseline_any_of_count11:
+            if not data__baseline_any_of_count13:
                 raise Invalid("" + (name_prefix or "data") + ".baseline cannot be validated by any definition")
         if "attempts" in data_keys:
             data_keys.remove("attempts")
@@ -350,6 +420,23 @@ def _document_session(data, name_prefix=None):
             data_keys.remove("folded")
             data__folded = data["folded"]
             _count(data__folded, (name_prefix or "data") + ".folded")
+        if "code" in data_keys:
+            data_keys.remove("code")
+            data__code = data["code"]
+            data__code_any_of_count14 = 0
+            if not data__code_any_of_count14:
+                try:
+                    _line(data__code, (name_prefix or "data") + ".code")
+                    data__code_any_of_count14 += 1
+                except Invalid: pass
+            if not data__code_any_of_count14:
+                try:
+                    if not isinstance(data__code, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".code must be null")
+                    data__code_any_of_count14 += 1
+                except Invalid: pass
+            if not data__code_any_of_count14:
+                raise Invalid("" + (name_prefix or "data") + ".code cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
@@ -370,24 +457,24 @@ def _work(data, name_prefix=None):
         if "kind" in data_keys:
             data_keys.remove("kind")
             data__kind = data["kind"]
-            if not (isinstance(data__kind, str) and data__kind == 'own' or isinstance(data__kind, str) and data__kind == 'foreign'):
+            if not (isinstance(data__kind, str) and data__kind in {'foreign', 'own'}):
                 raise Invalid("" + (name_prefix or "data") + ".kind must be one of ['own', 'foreign']")
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count12 = 0
-            if not data__feature_any_of_count12:
+            data__feature_any_of_count15 = 0
+            if not data__feature_any_of_count15:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count12 += 1
+                    data__feature_any_of_count15 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count12:
+            if not data__feature_any_of_count15:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count12 += 1
+                    data__feature_any_of_count15 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count12:
+            if not data__feature_any_of_count15:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "bypassed" in data_keys:
             data_keys.remove("bypassed")
@@ -465,19 +552,19 @@ def _attempt(data, name_prefix=None):
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count13 = 0
-            if not data__feature_any_of_count13:
+            data__feature_any_of_count16 = 0
+            if not data__feature_any_of_count16:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count13 += 1
+                    data__feature_any_of_count16 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count13:
+            if not data__feature_any_of_count16:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count13 += 1
+                    data__feature_any_of_count16 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count13:
+            if not data__feature_any_of_count16:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "started" in data_keys:
             data_keys.remove("started")
@@ -486,36 +573,36 @@ def _attempt(data, name_prefix=None):
         if "head_from" in data_keys:
             data_keys.remove("head_from")
             data__headfrom = data["head_from"]
-            data__headfrom_any_of_count14 = 0
-            if not data__headfrom_any_of_count14:
+            data__headfrom_any_of_count17 = 0
+            if not data__headfrom_any_of_count17:
                 try:
                     _oid(data__headfrom, (name_prefix or "data") + ".head_from")
-                    data__headfrom_any_of_count14 += 1
+                    data__headfrom_any_of_count17 += 1
                 except Invalid: pass
-            if not data__headfrom_any_of_count14:
+            if not data__headfrom_any_of_count17:
                 try:
                     if not isinstance(data__headfrom, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head_from must be null")
-                    data__headfrom_any_of_count14 += 1
+                    data__headfrom_any_of_count17 += 1
                 except Invalid: pass
-            if not data__headfrom_any_of_count14:
+            if not data__headfrom_any_of_count17:
                 raise Invalid("" + (name_prefix or "data") + ".head_from cannot be validated by any definition")
         if "log" in data_keys:
             data_keys.remove("log")
             data__log = data["log"]
-            data__log_any_of_count15 = 0
-            if not data__log_any_of_count15:
+            data__log_any_of_count18 = 0
+            if not data__log_any_of_count18:
                 try:
                     _path(data__log, (name_prefix or "data") + ".log")
-                    data__log_any_of_count15 += 1
+                    data__log_any_of_count18 += 1
                 except Invalid: pass
-            if not data__log_any_of_count15:
+            if not data__log_any_of_count18:
                 try:
                     if not isinstance(data__log, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".log must be null")
-                    data__log_any_of_count15 += 1
+                    data__log_any_of_count18 += 1
                 except Invalid: pass
-            if not data__log_any_of_count15:
+            if not data__log_any_of_count18:
                 raise Invalid("" + (name_prefix or "data") + ".log cannot be validated by any definition")
         if "pid" in data_keys:
             data_keys.remove("pid")
@@ -536,53 +623,53 @@ def _attempt(data, name_prefix=None):
         if "process_start" in data_keys:
             data_keys.remove("process_start")
             data__processstart = data["process_start"]
-            data__processstart_any_of_count16 = 0
-            if not data__processstart_any_of_count16:
+            data__processstart_any_of_count19 = 0
+            if not data__processstart_any_of_count19:
                 try:
                     _line(data__processstart, (name_prefix or "data") + ".process_start")
-                    data__processstart_any_of_count16 += 1
+                    data__processstart_any_of_count19 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count16:
+            if not data__processstart_any_of_count19:
                 try:
                     if not isinstance(data__processstart, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".process_start must be null")
-                    data__processstart_any_of_count16 += 1
+                    data__processstart_any_of_count19 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count16:
+            if not data__processstart_any_of_count19:
                 raise Invalid("" + (name_prefix or "data") + ".process_start cannot be validated by any definition")
         if "boot_id" in data_keys:
             data_keys.remove("boot_id")
             data__bootid = data["boot_id"]
-            data__bootid_any_of_count17 = 0
-            if not data__bootid_any_of_count17:
+            data__bootid_any_of_count20 = 0
+            if not data__bootid_any_of_count20:
                 try:
                     _line(data__bootid, (name_prefix or "data") + ".boot_id")
-                    data__bootid_any_of_count17 += 1
+                    data__bootid_any_of_count20 += 1
                 except Invalid: pass
-            if not data__bootid_any_of_count17:
+            if not data__bootid_any_of_count20:
                 try:
                     if not isinstance(data__bootid, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".boot_id must be null")
-                    data__bootid_any_of_count17 += 1
+                    data__bootid_any_of_count20 += 1
                 except Invalid: pass
-            if not data__bootid_any_of_count17:
+            if not data__bootid_any_of_count20:
                 raise Invalid("" + (name_prefix or "data") + ".boot_id cannot be validated by any definition")
         if "ended" in data_keys:
             data_keys.remove("ended")
             data__ended = data["ended"]
-            data__ended_any_of_count18 = 0
-            if not data__ended_any_of_count18:
+            data__ended_any_of_count21 = 0
+            if not data__ended_any_of_count21:
                 try:
                     _time(data__ended, (name_prefix or "data") + ".ended")
-                    data__ended_any_of_count18 += 1
+                    data__ended_any_of_count21 += 1
                 except Invalid: pass
-            if not data__ended_any_of_count18:
+            if not data__ended_any_of_count21:
                 try:
                     if not isinstance(data__ended, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".ended must be null")
-                    data__ended_any_of_count18 += 1
+                    data__ended_any_of_count21 += 1
                 except Invalid: pass
-            if not data__ended_any_of_count18:
+            if not data__ended_any_of_count21:
                 raise Invalid("" + (name_prefix or "data") + ".ended cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -597,36 +684,36 @@ def _attempt(data, name_prefix=None):
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count19 = 0
-            if not data__reason_any_of_count19:
+            data__reason_any_of_count22 = 0
+            if not data__reason_any_of_count22:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count19 += 1
+                    data__reason_any_of_count22 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count19:
+            if not data__reason_any_of_count22:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count19 += 1
+                    data__reason_any_of_count22 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count19:
+            if not data__reason_any_of_count22:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "head_to" in data_keys:
             data_keys.remove("head_to")
             data__headto = data["head_to"]
-            data__headto_any_of_count20 = 0
-            if not data__headto_any_of_count20:
+            data__headto_any_of_count23 = 0
+            if not data__headto_any_of_count23:
                 try:
                     _oid(data__headto, (name_prefix or "data") + ".head_to")
-                    data__headto_any_of_count20 += 1
+                    data__headto_any_of_count23 += 1
                 except Invalid: pass
-            if not data__headto_any_of_count20:
+            if not data__headto_any_of_count23:
                 try:
                     if not isinstance(data__headto, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head_to must be null")
-                    data__headto_any_of_count20 += 1
+                    data__headto_any_of_count23 += 1
                 except Invalid: pass
-            if not data__headto_any_of_count20:
+            if not data__headto_any_of_count23:
                 raise Invalid("" + (name_prefix or "data") + ".head_to cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -655,7 +742,7 @@ def _document_run(data, name_prefix=None):
         if "state" in data_keys:
             data_keys.remove("state")
             data__state = data["state"]
-            if not (isinstance(data__state, str) and data__state == 'running' or isinstance(data__state, str) and data__state == 'ended'):
+            if not (isinstance(data__state, str) and data__state in {'ended', 'running'}):
                 raise Invalid("" + (name_prefix or "data") + ".state must be one of ['running', 'ended']")
         if "started" in data_keys:
             data_keys.remove("started")
@@ -668,36 +755,36 @@ def _document_run(data, name_prefix=None):
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count21 = 0
-            if not data__branch_any_of_count21:
+            data__branch_any_of_count24 = 0
+            if not data__branch_any_of_count24:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count21 += 1
+                    data__branch_any_of_count24 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count21:
+            if not data__branch_any_of_count24:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count21 += 1
+                    data__branch_any_of_count24 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count21:
+            if not data__branch_any_of_count24:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "base" in data_keys:
             data_keys.remove("base")
             data__base = data["base"]
-            data__base_any_of_count22 = 0
-            if not data__base_any_of_count22:
+            data__base_any_of_count25 = 0
+            if not data__base_any_of_count25:
                 try:
                     _oid(data__base, (name_prefix or "data") + ".base")
-                    data__base_any_of_count22 += 1
+                    data__base_any_of_count25 += 1
                 except Invalid: pass
-            if not data__base_any_of_count22:
+            if not data__base_any_of_count25:
                 try:
                     if not isinstance(data__base, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".base must be null")
-                    data__base_any_of_count22 += 1
+                    data__base_any_of_count25 += 1
                 except Invalid: pass
-            if not data__base_any_of_count22:
+            if not data__base_any_of_count25:
                 raise Invalid("" + (name_prefix or "data") + ".base cannot be validated by any definition")
         if "agent" in data_keys:
             data_keys.remove("agent")
@@ -743,36 +830,36 @@ def _document_run(data, name_prefix=None):
         if "deadline" in data_keys:
             data_keys.remove("deadline")
             data__deadline = data["deadline"]
-            data__deadline_any_of_count23 = 0
-            if not data__deadline_any_of_count23:
+            data__deadline_any_of_count26 = 0
+            if not data__deadline_any_of_count26:
                 try:
                     _time(data__deadline, (name_prefix or "data") + ".deadline")
-                    data__deadline_any_of_count23 += 1
+                    data__deadline_any_of_count26 += 1
                 except Invalid: pass
-            if not data__deadline_any_of_count23:
+            if not data__deadline_any_of_count26:
                 try:
                     if not isinstance(data__deadline, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".deadline must be null")
-                    data__deadline_any_of_count23 += 1
+                    data__deadline_any_of_count26 += 1
                 except Invalid: pass
-            if not data__deadline_any_of_count23:
+            if not data__deadline_any_of_count26:
                 raise Invalid("" + (name_prefix or "data") + ".deadline cannot be validated by any definition")
         if "stop" in data_keys:
             data_keys.remove("stop")
             data__stop = data["stop"]
-            data__stop_any_of_count24 = 0
-            if not data__stop_any_of_count24:
+            data__stop_any_of_count27 = 0
+            if not data__stop_any_of_count27:
                 try:
                     _line(data__stop, (name_prefix or "data") + ".stop")
-                    data__stop_any_of_count24 += 1
+                    data__stop_any_of_count27 += 1
                 except Invalid: pass
-            if not data__stop_any_of_count24:
+            if not data__stop_any_of_count27:
                 try:
                     if not isinstance(data__stop, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".stop must be null")
-                    data__stop_any_of_count24 += 1
+                    data__stop_any_of_count27 += 1
                 except Invalid: pass
-            if not data__stop_any_of_count24:
+            if not data__stop_any_of_count27:
                 raise Invalid("" + (name_prefix or "data") + ".stop cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -787,19 +874,19 @@ def _document_run(data, name_prefix=None):
         if "ended" in data_keys:
             data_keys.remove("ended")
             data__ended = data["ended"]
-            data__ended_any_of_count25 = 0
-            if not data__ended_any_of_count25:
+            data__ended_any_of_count28 = 0
+            if not data__ended_any_of_count28:
                 try:
                     _time(data__ended, (name_prefix or "data") + ".ended")
-                    data__ended_any_of_count25 += 1
+                    data__ended_any_of_count28 += 1
                 except Invalid: pass
-            if not data__ended_any_of_count25:
+            if not data__ended_any_of_count28:
                 try:
                     if not isinstance(data__ended, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".ended must be null")
-                    data__ended_any_of_count25 += 1
+                    data__ended_any_of_count28 += 1
                 except Invalid: pass
-            if not data__ended_any_of_count25:
+            if not data__ended_any_of_count28:
                 raise Invalid("" + (name_prefix or "data") + ".ended cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -892,63 +979,63 @@ def _entry(data, name_prefix=None):
         if "status" in data_keys:
             data_keys.remove("status")
             data__status = data["status"]
-            if not (isinstance(data__status, str) and data__status == 'pending' or isinstance(data__status, str) and data__status == 'in_progress' or isinstance(data__status, str) and data__status == 'blocked' or isinstance(data__status, str) and data__status == 'failed' or isinstance(data__status, str) and data__status == 'rolled_back' or isinstance(data__status, str) and data__status == 'done'):
+            if not (isinstance(data__status, str) and data__status in {'blocked', 'done', 'failed', 'in_progress', 'pending', 'rolled_back'}):
                 raise Invalid("" + (name_prefix or "data") + ".status must be one of ['pending', 'in_progress', 'blocked', 'failed', 'rolled_back', 'done']")
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count26 = 0
-            if not data__reason_any_of_count26:
+            data__reason_any_of_count29 = 0
+            if not data__reason_any_of_count29:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count26 += 1
+                    data__reason_any_of_count29 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count26:
+            if not data__reason_any_of_count29:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count26 += 1
+                    data__reason_any_of_count29 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count26:
+            if not data__reason_any_of_count29:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "priority" in data_keys:
             data_keys.remove("priority")
             data__priority = data["priority"]
-            if not (isinstance(data__priority, str) and data__priority == 'P0' or isinstance(data__priority, str) and data__priority == 'P1' or isinstance(data__priority, str) and data__priority == 'P2' or isinstance(data__priority, str) and data__priority == 'P3'):
+            if not (isinstance(data__priority, str) and data__priority in {'P0', 'P1', 'P2', 'P3'}):
                 raise Invalid("" + (name_prefix or "data") + ".priority must be one of ['P0', 'P1', 'P2', 'P3']")
         if "started" in data_keys:
             data_keys.remove("started")
             data__started = data["started"]
-            data__started_any_of_count27 = 0
-            if not data__started_any_of_count27:
+            data__started_any_of_count30 = 0
+            if not data__started_any_of_count30:
                 try:
                     _day(data__started, (name_prefix or "data") + ".started")
-                    data__started_any_of_count27 += 1
+                    data__started_any_of_count30 += 1
                 except Invalid: pass
-            if not data__started_any_of_count27:
+            if not data__started_any_of_count30:
                 try:
                     if not isinstance(data__started, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".started must be null")
-                    data__started_any_of_count27 += 1
+                    data__started_any_of_count30 += 1
                 except Invalid: pass
-            if not data__started_any_of_count27:
+            if not data__started_any_of_count30:
                 raise Invalid("" + (name_prefix or "data") + ".started cannot be validated by any definition")
         if "finished" in data_keys:
             data_keys.remove("finished")
             data__finished = data["finished"]
-            data__finished_any_of_count28 = 0
-            if not data__finished_any_of_count28:
+            data__finished_any_of_count31 = 0
+            if not data__finished_any_of_count31:
                 try:
                     _day(data__finished, (name_prefix or "data") + ".finished")
-                    data__finished_any_of_count28 += 1
+                    data__finished_any_of_count31 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count28:
+            if not data__finished_any_of_count31:
                 try:
                     if not isinstance(data__finished, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".finished must be null")
-                    data__finished_any_of_count28 += 1
+                    data__finished_any_of_count31 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count28:
+            if not data__finished_any_of_count31:
                 raise Invalid("" + (name_prefix or "data") + ".finished cannot be validated by any definition")
         if "depends_on" in data_keys:
             data_keys.remove("depends_on")
@@ -985,8 +1072,8 @@ def _entry(data, name_prefix=None):
                 if data__verify_len > 100:
                     raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
                 for data__verify_x, data__verify_item in enumerate(data__verify):
-                    data__verify_item_any_of_count29 = 0
-                    if not data__verify_item_any_of_count29:
+                    data__verify_item_any_of_count32 = 0
+                    if not data__verify_item_any_of_count32:
                         try:
                             if not isinstance(data__verify_item, (str)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
@@ -996,9 +1083,9 @@ def _entry(data, name_prefix=None):
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                 if data__verify_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count29 += 1
+                            data__verify_item_any_of_count32 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count29:
+                    if not data__verify_item_any_of_count32:
                         try:
                             if not isinstance(data__verify_item, (list, tuple)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
@@ -1016,9 +1103,9 @@ def _entry(data, name_prefix=None):
                                         data__verify_item_item_len = len(data__verify_item_item)
                                         if data__verify_item_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count29 += 1
+                            data__verify_item_any_of_count32 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count29:
+                    if not data__verify_item_any_of_count32:
                         raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -1077,13 +1164,17 @@ def _envelope(data, name_prefix=None):
         if "by" in data_keys:
             data_keys.remove("by")
             data__by = data["by"]
-            if not (isinstance(data__by, str) and data__by == 'runner' or isinstance(data__by, str) and data__by == 'hook' or isinstance(data__by, str) and data__by == 'agent' or isinstance(data__by, str) and data__by == 'person' or isinstance(data__by, str) and data__by == 'python'):
+            if not (isinstance(data__by, str) and data__by in {'agent', 'hook', 'person', 'python', 'runner'}):
                 raise Invalid("" + (name_prefix or "data") + ".by must be one of ['runner', 'hook', 'agent', 'person', 'python']")
         if "type" in data_keys:
             data_keys.remove("type")
             data__type = data["type"]
-            if not (isinstance(data__type, str) and data__type == 'attempt.ended' or isinstance(data__type, str) and data__type == 'attempt.launched' or isinstance(data__type, str) and data__type == 'attempt.started' or isinstance(data__type, str) and data__type == 'baseline' or isinstance(data__type, str) and data__type == 'blocker' or isinstance(data__type, str) and data__type == 'checkpoint' or isinstance(data__type, str) and data__type == 'commit' or isinstance(data__type, str) and data__type == 'decision' or isinstance(data__type, str) and data__type == 'evidence' or isinstance(data__type, str) and data__type == 'feature.status' or isinstance(data__type, str) and data__type == 'handoff' or isinstance(data__type, str) and data__type == 'head' or isinstance(data__type, str) and data__type == 'note' or isinstance(data__type, str) and data__type == 'operation' or isinstance(data__type, str) and data__type == 'question' or isinstance(data__type, str) and data__type == 'recovery' or isinstance(data__type, str) and data__type == 'rewritten' or isinstance(data__type, str) and data__type == 'run' or isinstance(data__type, str) and data__type == 'session.created' or isinstance(data__type, str) and data__type == 'session.feature' or isinstance(data__type, str) and data__type == 'session.state' or isinstance(data__type, str) and data__type == 'step' or isinstance(data__type, str) and data__type == 'unblocked'):
-                raise Invalid("" + (name_prefix or "data") + ".type must be one of ['attempt.ended', 'attempt.launched', 'attempt.started', 'baseline', 'blocker', 'checkpoint', 'commit', 'decision', 'evidence', 'feature.status', 'handoff', 'head', 'note', 'operation', 'question', 'recovery', 'rewritten', 'run', 'session.created', 'session.feature', 'session.state', 'step', 'unblocked']")
+            if not (isinstance(data__type, str) and data__type in {'attempt.ended', 'attempt.launched', 'attempt.started', 'baseline', 'blocker', 'checkpoint', 'commit', 'cut', 'decision', 'evidence', 'feature.status', 'handoff', 'head', 'interrupted', 'layer', 'note', 'operation', 'question', 'recovery', 'rewritten', 'run', 'session.code', 'session.created', 'session.feature', 'session.forked', 'session.state', 'signal', 'step', 'step.retry', 'step.started', 'transaction', 'unblocked'}):
+                raise Invalid("" + (name_prefix or "data") + ".type must be one of ['attempt.ended', 'attempt.launched', 'attempt.started', 'baseline', 'blocker', 'checkpoint', 'commit', 'cut', 'decision', 'evidence', 'feature.status', 'handoff', 'head', 'interrupted', 'layer', 'note', 'operation', 'question', 'recovery', 'rewritten', 'run', 'session.code', 'session.created', 'session.feature', 'session.forked', 'session.state', 'signal', 'step', 'step.retry', 'step.started', 'transaction', 'unblocked']")
+        if "call" in data_keys:
+            data_keys.remove("call")
+            data__call = data["call"]
+            _call(data__call, (name_prefix or "data") + ".call")
         if "data" in data_keys:
             data_keys.remove("data")
             data__data = data["data"]
@@ -1110,6 +1201,136 @@ def _data_unblocked(data, name_prefix=None):
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
+def _data_transaction(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['label', 'state']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "label" in data_keys:
+            data_keys.remove("label")
+            data__label = data["label"]
+            _line(data__label, (name_prefix or "data") + ".label")
+        if "state" in data_keys:
+            data_keys.remove("state")
+            data__state = data["state"]
+            if not (isinstance(data__state, str) and data__state in {'begun', 'committed', 'rolled_back'}):
+                raise Invalid("" + (name_prefix or "data") + ".state must be one of ['begun', 'committed', 'rolled_back']")
+        if "checkpoint" in data_keys:
+            data_keys.remove("checkpoint")
+            data__checkpoint = data["checkpoint"]
+            _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
+        if "before" in data_keys:
+            data_keys.remove("before")
+            data__before = data["before"]
+            if not isinstance(data__before, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".before must be object")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
+def _data_step_started(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['name']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "name" in data_keys:
+            data_keys.remove("name")
+            data__name = data["name"]
+            _line(data__name, (name_prefix or "data") + ".name")
+        if "verb" in data_keys:
+            data_keys.remove("verb")
+            data__verb = data["verb"]
+            _line(data__verb, (name_prefix or "data") + ".verb")
+        if "key" in data_keys:
+            data_keys.remove("key")
+            data__key = data["key"]
+            _line(data__key, (name_prefix or "data") + ".key")
+        if "occurrence" in data_keys:
+            data_keys.remove("occurrence")
+            data__occurrence = data["occurrence"]
+            _count(data__occurrence, (name_prefix or "data") + ".occurrence")
+        if "within" in data_keys:
+            data_keys.remove("within")
+            data__within = data["within"]
+            _line(data__within, (name_prefix or "data") + ".within")
+        if "position" in data_keys:
+            data_keys.remove("position")
+            data__position = data["position"]
+            _count(data__position, (name_prefix or "data") + ".position")
+        if "attempt" in data_keys:
+            data_keys.remove("attempt")
+            data__attempt = data["attempt"]
+            _count(data__attempt, (name_prefix or "data") + ".attempt")
+        if "checkpoint" in data_keys:
+            data_keys.remove("checkpoint")
+            data__checkpoint = data["checkpoint"]
+            _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
+def _data_step_retry(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['name', 'attempt', 'until', 'wait', 'error']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "name" in data_keys:
+            data_keys.remove("name")
+            data__name = data["name"]
+            _line(data__name, (name_prefix or "data") + ".name")
+        if "verb" in data_keys:
+            data_keys.remove("verb")
+            data__verb = data["verb"]
+            _line(data__verb, (name_prefix or "data") + ".verb")
+        if "key" in data_keys:
+            data_keys.remove("key")
+            data__key = data["key"]
+            _line(data__key, (name_prefix or "data") + ".key")
+        if "occurrence" in data_keys:
+            data_keys.remove("occurrence")
+            data__occurrence = data["occurrence"]
+            _count(data__occurrence, (name_prefix or "data") + ".occurrence")
+        if "within" in data_keys:
+            data_keys.remove("within")
+            data__within = data["within"]
+            _line(data__within, (name_prefix or "data") + ".within")
+        if "position" in data_keys:
+            data_keys.remove("position")
+            data__position = data["position"]
+            _count(data__position, (name_prefix or "data") + ".position")
+        if "attempt" in data_keys:
+            data_keys.remove("attempt")
+            data__attempt = data["attempt"]
+            _count(data__attempt, (name_prefix or "data") + ".attempt")
+        if "until" in data_keys:
+            data_keys.remove("until")
+            data__until = data["until"]
+            _time(data__until, (name_prefix or "data") + ".until")
+        if "wait" in data_keys:
+            data_keys.remove("wait")
+            data__wait = data["wait"]
+            _seconds(data__wait, (name_prefix or "data") + ".wait")
+        if "error" in data_keys:
+            data_keys.remove("error")
+            data__error = data["error"]
+            if not isinstance(data__error, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".error must be object")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
 def _data_step(data, name_prefix=None):
     if not isinstance(data, (dict)):
         raise Invalid("" + (name_prefix or "data") + " must be object")
@@ -1123,11 +1344,10 @@ def _data_step(data, name_prefix=None):
             data_keys.remove("name")
             data__name = data["name"]
             _line(data__name, (name_prefix or "data") + ".name")
-        if "outcome" in data_keys:
-            data_keys.remove("outcome")
-            data__outcome = data["outcome"]
-            if not (isinstance(data__outcome, str) and data__outcome == 'done' or isinstance(data__outcome, str) and data__outcome == 'failed' or isinstance(data__outcome, str) and data__outcome == 'cancelled'):
-                raise Invalid("" + (name_prefix or "data") + ".outcome must be one of ['done', 'failed', 'cancelled']")
+        if "verb" in data_keys:
+            data_keys.remove("verb")
+            data__verb = data["verb"]
+            _line(data__verb, (name_prefix or "data") + ".verb")
         if "key" in data_keys:
             data_keys.remove("key")
             data__key = data["key"]
@@ -1136,9 +1356,43 @@ def _data_step(data, name_prefix=None):
             data_keys.remove("occurrence")
             data__occurrence = data["occurrence"]
             _count(data__occurrence, (name_prefix or "data") + ".occurrence")
+        if "within" in data_keys:
+            data_keys.remove("within")
+            data__within = data["within"]
+            _line(data__within, (name_prefix or "data") + ".within")
+        if "position" in data_keys:
+            data_keys.remove("position")
+            data__position = data["position"]
+            _count(data__position, (name_prefix or "data") + ".position")
+        if "outcome" in data_keys:
+            data_keys.remove("outcome")
+            data__outcome = data["outcome"]
+            if not (isinstance(data__outcome, str) and data__outcome in {'cancelled', 'done', 'failed'}):
+                raise Invalid("" + (name_prefix or "data") + ".outcome must be one of ['done', 'failed', 'cancelled']")
         if "result" in data_keys:
             data_keys.remove("result")
             data__result = data["result"]
+        if "blob" in data_keys:
+            data_keys.remove("blob")
+            data__blob = data["blob"]
+            if not isinstance(data__blob, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".blob must be object")
+            data__blob_is_dict = isinstance(data__blob, dict)
+            if data__blob_is_dict:
+                data__blob__missing_keys = set(['oid', 'bytes']) - data__blob.keys()
+                if data__blob__missing_keys:
+                    raise Invalid("" + (name_prefix or "data") + ".blob must contain " + str(sorted(data__blob__missing_keys)))
+                data__blob_keys = set(data__blob.keys())
+                if "oid" in data__blob_keys:
+                    data__blob_keys.remove("oid")
+                    data__blob__oid = data__blob["oid"]
+                    _oid(data__blob__oid, (name_prefix or "data") + ".blob.oid")
+                if "bytes" in data__blob_keys:
+                    data__blob_keys.remove("bytes")
+                    data__blob__bytes = data__blob["bytes"]
+                    _count(data__blob__bytes, (name_prefix or "data") + ".blob.bytes")
+                if data__blob_keys:
+                    raise Invalid("" + (name_prefix or "data") + ".blob must not contain "+str(sorted(data__blob_keys))+" properties")
         if "error" in data_keys:
             data_keys.remove("error")
             data__error = data["error"]
@@ -1148,6 +1402,34 @@ def _data_step(data, name_prefix=None):
             data_keys.remove("seconds")
             data__seconds = data["seconds"]
             _seconds(data__seconds, (name_prefix or "data") + ".seconds")
+        if "attempts" in data_keys:
+            data_keys.remove("attempts")
+            data__attempts = data["attempts"]
+            _count(data__attempts, (name_prefix or "data") + ".attempts")
+        if "checkpoint" in data_keys:
+            data_keys.remove("checkpoint")
+            data__checkpoint = data["checkpoint"]
+            _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
+def _data_signal(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['name', 'payload']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "name" in data_keys:
+            data_keys.remove("name")
+            data__name = data["name"]
+            _name(data__name, (name_prefix or "data") + ".name")
+        if "payload" in data_keys:
+            data_keys.remove("payload")
+            data__payload = data["payload"]
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
@@ -1164,46 +1446,147 @@ def _data_session_state(data, name_prefix=None):
         if "state" in data_keys:
             data_keys.remove("state")
             data__state = data["state"]
-            if not (isinstance(data__state, str) and data__state == 'created' or isinstance(data__state, str) and data__state == 'active' or isinstance(data__state, str) and data__state == 'waiting' or isinstance(data__state, str) and data__state == 'handed_off' or isinstance(data__state, str) and data__state == 'crashed' or isinstance(data__state, str) and data__state == 'rolled_back' or isinstance(data__state, str) and data__state == 'abandoned'):
+            if not (isinstance(data__state, str) and data__state in {'abandoned', 'active', 'crashed', 'created', 'handed_off', 'rolled_back', 'waiting'}):
                 raise Invalid("" + (name_prefix or "data") + ".state must be one of ['created', 'active', 'waiting', 'handed_off', 'crashed', 'rolled_back', 'abandoned']")
         if "why" in data_keys:
             data_keys.remove("why")
             data__why = data["why"]
-            data__why_any_of_count30 = 0
-            if not data__why_any_of_count30:
+            data__why_any_of_count33 = 0
+            if not data__why_any_of_count33:
                 try:
                     _text(data__why, (name_prefix or "data") + ".why")
-                    data__why_any_of_count30 += 1
+                    data__why_any_of_count33 += 1
                 except Invalid: pass
-            if not data__why_any_of_count30:
+            if not data__why_any_of_count33:
                 try:
                     if not isinstance(data__why, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".why must be null")
-                    data__why_any_of_count30 += 1
+                    data__why_any_of_count33 += 1
                 except Invalid: pass
-            if not data__why_any_of_count30:
+            if not data__why_any_of_count33:
                 raise Invalid("" + (name_prefix or "data") + ".why cannot be validated by any definition")
         if "until" in data_keys:
             data_keys.remove("until")
             data__until = data["until"]
-            data__until_any_of_count31 = 0
-            if not data__until_any_of_count31:
+            data__until_any_of_count34 = 0
+            if not data__until_any_of_count34:
                 try:
                     _time(data__until, (name_prefix or "data") + ".until")
-                    data__until_any_of_count31 += 1
+                    data__until_any_of_count34 += 1
                 except Invalid: pass
-            if not data__until_any_of_count31:
+            if not data__until_any_of_count34:
                 try:
                     if not isinstance(data__until, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".until must be null")
-                    data__until_any_of_count31 += 1
+                    data__until_any_of_count34 += 1
                 except Invalid: pass
-            if not data__until_any_of_count31:
+            if not data__until_any_of_count34:
                 raise Invalid("" + (name_prefix or "data") + ".until cannot be validated by any definition")
         if "generation" in data_keys:
             data_keys.remove("generation")
             data__generation = data["generation"]
             _count(data__generation, (name_prefix or "data") + ".generation")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
+def _data_session_forked(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['session', 'through']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "session" in data_keys:
+            data_keys.remove("session")
+            data__session = data["session"]
+            _name(data__session, (name_prefix or "data") + ".session")
+        if "through" in data_keys:
+            data_keys.remove("through")
+            data__through = data["through"]
+            _count(data__through, (name_prefix or "data") + ".through")
+        if "checkpoint" in data_keys:
+            data_keys.remove("checkpoint")
+            data__checkpoint = data["checkpoint"]
+            data__checkpoint_any_of_count35 = 0
+            if not data__checkpoint_any_of_count35:
+                try:
+                    _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
+                    data__checkpoint_any_of_count35 += 1
+                except Invalid: pass
+            if not data__checkpoint_any_of_count35:
+                try:
+                    if not isinstance(data__checkpoint, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
+                    data__checkpoint_any_of_count35 += 1
+                except Invalid: pass
+            if not data__checkpoint_any_of_count35:
+                raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
+        if "notes" in data_keys:
+            data_keys.remove("notes")
+            data__notes = data["notes"]
+            if not isinstance(data__notes, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".notes must be array")
+            data__notes_is_list = isinstance(data__notes, (list, tuple))
+            if data__notes_is_list:
+                data__notes_len = len(data__notes)
+                if data__notes_len > 10000:
+                    raise Invalid("" + (name_prefix or "data") + ".notes must contain less than or equal to 10000 items")
+                for data__notes_x, data__notes_item in enumerate(data__notes):
+                    _text(data__notes_item, (name_prefix or "data") + ".notes[{data__notes_x}]".format(**locals()))
+        if "decisions" in data_keys:
+            data_keys.remove("decisions")
+            data__decisions = data["decisions"]
+            if not isinstance(data__decisions, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".decisions must be array")
+            data__decisions_is_list = isinstance(data__decisions, (list, tuple))
+            if data__decisions_is_list:
+                data__decisions_len = len(data__decisions)
+                if data__decisions_len > 10000:
+                    raise Invalid("" + (name_prefix or "data") + ".decisions must contain less than or equal to 10000 items")
+                for data__decisions_x, data__decisions_item in enumerate(data__decisions):
+                    _text(data__decisions_item, (name_prefix or "data") + ".decisions[{data__decisions_x}]".format(**locals()))
+        if "blockers" in data_keys:
+            data_keys.remove("blockers")
+            data__blockers = data["blockers"]
+            if not isinstance(data__blockers, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".blockers must be array")
+            data__blockers_is_list = isinstance(data__blockers, (list, tuple))
+            if data__blockers_is_list:
+                data__blockers_len = len(data__blockers)
+                if data__blockers_len > 10000:
+                    raise Invalid("" + (name_prefix or "data") + ".blockers must contain less than or equal to 10000 items")
+                for data__blockers_x, data__blockers_item in enumerate(data__blockers):
+                    if not isinstance(data__blockers_item, (dict)):
+                        raise Invalid("" + (name_prefix or "data") + ".blockers[{data__blockers_x}]".format(**locals()) + " must be object")
+                    data__blockers_item_is_dict = isinstance(data__blockers_item, dict)
+                    if data__blockers_item_is_dict:
+                        data__blockers_item__missing_keys = set(['id', 'text', 'open']) - data__blockers_item.keys()
+                        if data__blockers_item__missing_keys:
+                            raise Invalid("" + (name_prefix or "data") + ".blockers[{data__blockers_x}]".format(**locals()) + " must contain " + str(sorted(data__blockers_item__missing_keys)))
+                        data__blockers_item_keys = set(data__blockers_item.keys())
+                        if "id" in data__blockers_item_keys:
+                            data__blockers_item_keys.remove("id")
+                            data__blockers_item__id = data__blockers_item["id"]
+                            _line(data__blockers_item__id, (name_prefix or "data") + ".blockers[{data__blockers_x}].id".format(**locals()))
+                        if "text" in data__blockers_item_keys:
+                            data__blockers_item_keys.remove("text")
+                            data__blockers_item__text = data__blockers_item["text"]
+                            _text(data__blockers_item__text, (name_prefix or "data") + ".blockers[{data__blockers_x}].text".format(**locals()))
+                        if "open" in data__blockers_item_keys:
+                            data__blockers_item_keys.remove("open")
+                            data__blockers_item__open = data__blockers_item["open"]
+                            if not isinstance(data__blockers_item__open, (bool)):
+                                raise Invalid("" + (name_prefix or "data") + ".blockers[{data__blockers_x}].open".format(**locals()) + " must be boolean")
+                        if data__blockers_item_keys:
+                            raise Invalid("" + (name_prefix or "data") + ".blockers[{data__blockers_x}]".format(**locals()) + " must not contain "+str(sorted(data__blockers_item_keys))+" properties")
+        if "values" in data_keys:
+            data_keys.remove("values")
+            data__values = data["values"]
+            if not isinstance(data__values, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".values must be object")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
@@ -1220,19 +1603,19 @@ def _data_session_feature(data, name_prefix=None):
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count32 = 0
-            if not data__feature_any_of_count32:
+            data__feature_any_of_count36 = 0
+            if not data__feature_any_of_count36:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count32 += 1
+                    data__feature_any_of_count36 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count32:
+            if not data__feature_any_of_count36:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count32 += 1
+                    data__feature_any_of_count36 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count32:
+            if not data__feature_any_of_count36:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -1250,7 +1633,7 @@ def _data_session_created(data, name_prefix=None):
         if "kind" in data_keys:
             data_keys.remove("kind")
             data__kind = data["kind"]
-            if not (isinstance(data__kind, str) and data__kind == 'run' or isinstance(data__kind, str) and data__kind == 'detached' or isinstance(data__kind, str) and data__kind == 'python' or isinstance(data__kind, str) and data__kind == 'manual'):
+            if not (isinstance(data__kind, str) and data__kind in {'detached', 'manual', 'python', 'run'}):
                 raise Invalid("" + (name_prefix or "data") + ".kind must be one of ['run', 'detached', 'python', 'manual']")
         if "worktree" in data_keys:
             data_keys.remove("worktree")
@@ -1259,109 +1642,173 @@ def _data_session_created(data, name_prefix=None):
         if "goal" in data_keys:
             data_keys.remove("goal")
             data__goal = data["goal"]
-            data__goal_any_of_count33 = 0
-            if not data__goal_any_of_count33:
+            data__goal_any_of_count37 = 0
+            if not data__goal_any_of_count37:
                 try:
                     _text(data__goal, (name_prefix or "data") + ".goal")
-                    data__goal_any_of_count33 += 1
+                    data__goal_any_of_count37 += 1
                 except Invalid: pass
-            if not data__goal_any_of_count33:
+            if not data__goal_any_of_count37:
                 try:
                     if not isinstance(data__goal, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".goal must be null")
-                    data__goal_any_of_count33 += 1
+                    data__goal_any_of_count37 += 1
                 except Invalid: pass
-            if not data__goal_any_of_count33:
+            if not data__goal_any_of_count37:
                 raise Invalid("" + (name_prefix or "data") + ".goal cannot be validated by any definition")
         if "agent" in data_keys:
             data_keys.remove("agent")
             data__agent = data["agent"]
-            data__agent_any_of_count34 = 0
-            if not data__agent_any_of_count34:
+            data__agent_any_of_count38 = 0
+            if not data__agent_any_of_count38:
                 try:
                     _line(data__agent, (name_prefix or "data") + ".agent")
-                    data__agent_any_of_count34 += 1
+                    data__agent_any_of_count38 += 1
                 except Invalid: pass
-            if not data__agent_any_of_count34:
+            if not data__agent_any_of_count38:
                 try:
                     if not isinstance(data__agent, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".agent must be null")
-                    data__agent_any_of_count34 += 1
+                    data__agent_any_of_count38 += 1
                 except Invalid: pass
-            if not data__agent_any_of_count34:
+            if not data__agent_any_of_count38:
                 raise Invalid("" + (name_prefix or "data") + ".agent cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count35 = 0
-            if not data__branch_any_of_count35:
+            data__branch_any_of_count39 = 0
+            if not data__branch_any_of_count39:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count35 += 1
+                    data__branch_any_of_count39 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count35:
+            if not data__branch_any_of_count39:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count35 += 1
+                    data__branch_any_of_count39 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count35:
+            if not data__branch_any_of_count39:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count36 = 0
-            if not data__head_any_of_count36:
+            data__head_any_of_count40 = 0
+            if not data__head_any_of_count40:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count36 += 1
+                    data__head_any_of_count40 += 1
                 except Invalid: pass
-            if not data__head_any_of_count36:
+            if not data__head_any_of_count40:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count36 += 1
+                    data__head_any_of_count40 += 1
                 except Invalid: pass
-            if not data__head_any_of_count36:
+            if not data__head_any_of_count40:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count37 = 0
-            if not data__feature_any_of_count37:
+            data__feature_any_of_count41 = 0
+            if not data__feature_any_of_count41:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count37 += 1
+                    data__feature_any_of_count41 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count37:
+            if not data__feature_any_of_count41:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count37 += 1
+                    data__feature_any_of_count41 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count37:
+            if not data__feature_any_of_count41:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "run" in data_keys:
             data_keys.remove("run")
             data__run = data["run"]
-            data__run_any_of_count38 = 0
-            if not data__run_any_of_count38:
+            data__run_any_of_count42 = 0
+            if not data__run_any_of_count42:
                 try:
                     _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count38 += 1
+                    data__run_any_of_count42 += 1
                 except Invalid: pass
-            if not data__run_any_of_count38:
+            if not data__run_any_of_count42:
                 try:
                     if not isinstance(data__run, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count38 += 1
+                    data__run_any_of_count42 += 1
                 except Invalid: pass
-            if not data__run_any_of_count38:
+            if not data__run_any_of_count42:
                 raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
         if "generation" in data_keys:
             data_keys.remove("generation")
             data__generation = data["generation"]
             _count(data__generation, (name_prefix or "data") + ".generation")
+        if "code" in data_keys:
+            data_keys.remove("code")
+            data__code = data["code"]
+            data__code_any_of_count43 = 0
+            if not data__code_any_of_count43:
+                try:
+                    _line(data__code, (name_prefix or "data") + ".code")
+                    data__code_any_of_count43 += 1
+                except Invalid: pass
+            if not data__code_any_of_count43:
+                try:
+                    if not isinstance(data__code, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".code must be null")
+                    data__code_any_of_count43 += 1
+                except Invalid: pass
+            if not data__code_any_of_count43:
+                raise Invalid("" + (name_prefix or "data") + ".code cannot be validated by any definition")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
+def _data_session_code(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['code', 'previous']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "code" in data_keys:
+            data_keys.remove("code")
+            data__code = data["code"]
+            data__code_any_of_count44 = 0
+            if not data__code_any_of_count44:
+                try:
+                    _line(data__code, (name_prefix or "data") + ".code")
+                    data__code_any_of_count44 += 1
+                except Invalid: pass
+            if not data__code_any_of_count44:
+                try:
+                    if not isinstance(data__code, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".code must be null")
+                    data__code_any_of_count44 += 1
+                except Invalid: pass
+            if not data__code_any_of_count44:
+                raise Invalid("" + (name_prefix or "data") + ".code cannot be validated by any definition")
+        if "previous" in data_keys:
+            data_keys.remove("previous")
+            data__previous = data["previous"]
+            data__previous_any_of_count45 = 0
+            if not data__previous_any_of_count45:
+                try:
+                    _line(data__previous, (name_prefix or "data") + ".previous")
+                    data__previous_any_of_count45 += 1
+                except Invalid: pass
+            if not data__previous_any_of_count45:
+                try:
+                    if not isinstance(data__previous, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".previous must be null")
+                    data__previous_any_of_count45 += 1
+                except Invalid: pass
+            if not data__previous_any_of_count45:
+                raise Invalid("" + (name_prefix or "data") + ".previous cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
@@ -1452,6 +1899,75 @@ def _data_note(data, name_prefix=None):
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
+def _data_layer(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['layer', 'set', 'drop']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "layer" in data_keys:
+            data_keys.remove("layer")
+            data__layer = data["layer"]
+            if not (isinstance(data__layer, str) and data__layer in {'long_term', 'persistent', 'session'}):
+                raise Invalid("" + (name_prefix or "data") + ".layer must be one of ['session', 'persistent', 'long_term']")
+        if "set" in data_keys:
+            data_keys.remove("set")
+            data__set = data["set"]
+            if not isinstance(data__set, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".set must be object")
+        if "drop" in data_keys:
+            data_keys.remove("drop")
+            data__drop = data["drop"]
+            if not isinstance(data__drop, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".drop must be array")
+            data__drop_is_list = isinstance(data__drop, (list, tuple))
+            if data__drop_is_list:
+                data__drop_len = len(data__drop)
+                if data__drop_len > 10000:
+                    raise Invalid("" + (name_prefix or "data") + ".drop must contain less than or equal to 10000 items")
+                for data__drop_x, data__drop_item in enumerate(data__drop):
+                    _text(data__drop_item, (name_prefix or "data") + ".drop[{data__drop_x}]".format(**locals()))
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
+def _data_interrupted(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['from', 'why']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "from" in data_keys:
+            data_keys.remove("from")
+            data__from = data["from"]
+            data__from_any_of_count46 = 0
+            if not data__from_any_of_count46:
+                try:
+                    _count(data__from, (name_prefix or "data") + ".from")
+                    data__from_any_of_count46 += 1
+                except Invalid: pass
+            if not data__from_any_of_count46:
+                try:
+                    if not isinstance(data__from, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".from must be null")
+                    data__from_any_of_count46 += 1
+                except Invalid: pass
+            if not data__from_any_of_count46:
+                raise Invalid("" + (name_prefix or "data") + ".from cannot be validated by any definition")
+        if "why" in data_keys:
+            data_keys.remove("why")
+            data__why = data["why"]
+            _text(data__why, (name_prefix or "data") + ".why")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
 def _data_head(data, name_prefix=None):
     if not isinstance(data, (dict)):
         raise Invalid("" + (name_prefix or "data") + " must be object")
@@ -1464,36 +1980,36 @@ def _data_head(data, name_prefix=None):
         if "old" in data_keys:
             data_keys.remove("old")
             data__old = data["old"]
-            data__old_any_of_count39 = 0
-            if not data__old_any_of_count39:
+            data__old_any_of_count47 = 0
+            if not data__old_any_of_count47:
                 try:
                     _oid(data__old, (name_prefix or "data") + ".old")
-                    data__old_any_of_count39 += 1
+                    data__old_any_of_count47 += 1
                 except Invalid: pass
-            if not data__old_any_of_count39:
+            if not data__old_any_of_count47:
                 try:
                     if not isinstance(data__old, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".old must be null")
-                    data__old_any_of_count39 += 1
+                    data__old_any_of_count47 += 1
                 except Invalid: pass
-            if not data__old_any_of_count39:
+            if not data__old_any_of_count47:
                 raise Invalid("" + (name_prefix or "data") + ".old cannot be validated by any definition")
         if "new" in data_keys:
             data_keys.remove("new")
             data__new = data["new"]
-            data__new_any_of_count40 = 0
-            if not data__new_any_of_count40:
+            data__new_any_of_count48 = 0
+            if not data__new_any_of_count48:
                 try:
                     _oid(data__new, (name_prefix or "data") + ".new")
-                    data__new_any_of_count40 += 1
+                    data__new_any_of_count48 += 1
                 except Invalid: pass
-            if not data__new_any_of_count40:
+            if not data__new_any_of_count48:
                 try:
                     if not isinstance(data__new, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".new must be null")
-                    data__new_any_of_count40 += 1
+                    data__new_any_of_count48 += 1
                 except Invalid: pass
-            if not data__new_any_of_count40:
+            if not data__new_any_of_count48:
                 raise Invalid("" + (name_prefix or "data") + ".new cannot be validated by any definition")
         if "why" in data_keys:
             data_keys.remove("why")
@@ -1531,24 +2047,24 @@ def _data_feature_status(data, name_prefix=None):
         if "status" in data_keys:
             data_keys.remove("status")
             data__status = data["status"]
-            if not (isinstance(data__status, str) and data__status == 'pending' or isinstance(data__status, str) and data__status == 'in_progress' or isinstance(data__status, str) and data__status == 'blocked' or isinstance(data__status, str) and data__status == 'failed' or isinstance(data__status, str) and data__status == 'rolled_back' or isinstance(data__status, str) and data__status == 'done'):
+            if not (isinstance(data__status, str) and data__status in {'blocked', 'done', 'failed', 'in_progress', 'pending', 'rolled_back'}):
                 raise Invalid("" + (name_prefix or "data") + ".status must be one of ['pending', 'in_progress', 'blocked', 'failed', 'rolled_back', 'done']")
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count41 = 0
-            if not data__reason_any_of_count41:
+            data__reason_any_of_count49 = 0
+            if not data__reason_any_of_count49:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count41 += 1
+                    data__reason_any_of_count49 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count41:
+            if not data__reason_any_of_count49:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count41 += 1
+                    data__reason_any_of_count49 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count41:
+            if not data__reason_any_of_count49:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "attempts" in data_keys:
             data_keys.remove("attempts")
@@ -1580,6 +2096,27 @@ def _data_decision(data, name_prefix=None):
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
+def _data_cut(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['checkpoint', 'operation']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "checkpoint" in data_keys:
+            data_keys.remove("checkpoint")
+            data__checkpoint = data["checkpoint"]
+            _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
+        if "operation" in data_keys:
+            data_keys.remove("operation")
+            data__operation = data["operation"]
+            _name(data__operation, (name_prefix or "data") + ".operation")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
 def _data_commit(data, name_prefix=None):
     if not isinstance(data, (dict)):
         raise Invalid("" + (name_prefix or "data") + " must be object")
@@ -1596,24 +2133,24 @@ def _data_commit(data, name_prefix=None):
         if "kind" in data_keys:
             data_keys.remove("kind")
             data__kind = data["kind"]
-            if not (isinstance(data__kind, str) and data__kind == 'own' or isinstance(data__kind, str) and data__kind == 'foreign'):
+            if not (isinstance(data__kind, str) and data__kind in {'foreign', 'own'}):
                 raise Invalid("" + (name_prefix or "data") + ".kind must be one of ['own', 'foreign']")
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count42 = 0
-            if not data__feature_any_of_count42:
+            data__feature_any_of_count50 = 0
+            if not data__feature_any_of_count50:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count42 += 1
+                    data__feature_any_of_count50 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count42:
+            if not data__feature_any_of_count50:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count42 += 1
+                    data__feature_any_of_count50 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count42:
+            if not data__feature_any_of_count50:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "bypassed" in data_keys:
             data_keys.remove("bypassed")
@@ -1627,19 +2164,19 @@ def _data_commit(data, name_prefix=None):
         if "label" in data_keys:
             data_keys.remove("label")
             data__label = data["label"]
-            data__label_any_of_count43 = 0
-            if not data__label_any_of_count43:
+            data__label_any_of_count51 = 0
+            if not data__label_any_of_count51:
                 try:
                     _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count43 += 1
+                    data__label_any_of_count51 += 1
                 except Invalid: pass
-            if not data__label_any_of_count43:
+            if not data__label_any_of_count51:
                 try:
                     if not isinstance(data__label, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count43 += 1
+                    data__label_any_of_count51 += 1
                 except Invalid: pass
-            if not data__label_any_of_count43:
+            if not data__label_any_of_count51:
                 raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -1686,53 +2223,53 @@ def _data_attempt_started(data, name_prefix=None):
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count44 = 0
-            if not data__feature_any_of_count44:
+            data__feature_any_of_count52 = 0
+            if not data__feature_any_of_count52:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count44 += 1
+                    data__feature_any_of_count52 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count44:
+            if not data__feature_any_of_count52:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count44 += 1
+                    data__feature_any_of_count52 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count44:
+            if not data__feature_any_of_count52:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count45 = 0
-            if not data__head_any_of_count45:
+            data__head_any_of_count53 = 0
+            if not data__head_any_of_count53:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count45 += 1
+                    data__head_any_of_count53 += 1
                 except Invalid: pass
-            if not data__head_any_of_count45:
+            if not data__head_any_of_count53:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count45 += 1
+                    data__head_any_of_count53 += 1
                 except Invalid: pass
-            if not data__head_any_of_count45:
+            if not data__head_any_of_count53:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "log" in data_keys:
             data_keys.remove("log")
             data__log = data["log"]
-            data__log_any_of_count46 = 0
-            if not data__log_any_of_count46:
+            data__log_any_of_count54 = 0
+            if not data__log_any_of_count54:
                 try:
                     _path(data__log, (name_prefix or "data") + ".log")
-                    data__log_any_of_count46 += 1
+                    data__log_any_of_count54 += 1
                 except Invalid: pass
-            if not data__log_any_of_count46:
+            if not data__log_any_of_count54:
                 try:
                     if not isinstance(data__log, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".log must be null")
-                    data__log_any_of_count46 += 1
+                    data__log_any_of_count54 += 1
                 except Invalid: pass
-            if not data__log_any_of_count46:
+            if not data__log_any_of_count54:
                 raise Invalid("" + (name_prefix or "data") + ".log cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -1803,8 +2340,8 @@ def _data_attempt_ended(data, name_prefix=None):
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
             data__exitcode = data["exit_code"]
-            data__exitcode_any_of_count47 = 0
-            if not data__exitcode_any_of_count47:
+            data__exitcode_any_of_count55 = 0
+            if not data__exitcode_any_of_count55:
                 try:
                     if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
                         raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer")
@@ -1813,15 +2350,15 @@ def _data_attempt_ended(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".exit_code must be bigger than or equal to -255")
                         if data__exitcode > 255:
                             raise Invalid("" + (name_prefix or "data") + ".exit_code must be smaller than or equal to 255")
-                    data__exitcode_any_of_count47 += 1
+                    data__exitcode_any_of_count55 += 1
                 except Invalid: pass
-            if not data__exitcode_any_of_count47:
+            if not data__exitcode_any_of_count55:
                 try:
                     if not isinstance(data__exitcode, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".exit_code must be null")
-                    data__exitcode_any_of_count47 += 1
+                    data__exitcode_any_of_count55 += 1
                 except Invalid: pass
-            if not data__exitcode_any_of_count47:
+            if not data__exitcode_any_of_count55:
                 raise Invalid("" + (name_prefix or "data") + ".exit_code cannot be validated by any definition")
         if "reason" in data_keys:
             data_keys.remove("reason")
@@ -1830,20 +2367,57 @@ def _data_attempt_ended(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count48 = 0
-            if not data__head_any_of_count48:
+            data__head_any_of_count56 = 0
+            if not data__head_any_of_count56:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count48 += 1
+                    data__head_any_of_count56 += 1
                 except Invalid: pass
-            if not data__head_any_of_count48:
+            if not data__head_any_of_count56:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count48 += 1
+                    data__head_any_of_count56 += 1
                 except Invalid: pass
-            if not data__head_any_of_count48:
+            if not data__head_any_of_count56:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
+def _call(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['verb', 'name', 'occurrence']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "verb" in data_keys:
+            data_keys.remove("verb")
+            data__verb = data["verb"]
+            _line(data__verb, (name_prefix or "data") + ".verb")
+        if "name" in data_keys:
+            data_keys.remove("name")
+            data__name = data["name"]
+            _line(data__name, (name_prefix or "data") + ".name")
+        if "occurrence" in data_keys:
+            data_keys.remove("occurrence")
+            data__occurrence = data["occurrence"]
+            _count(data__occurrence, (name_prefix or "data") + ".occurrence")
+        if "key" in data_keys:
+            data_keys.remove("key")
+            data__key = data["key"]
+            _line(data__key, (name_prefix or "data") + ".key")
+        if "within" in data_keys:
+            data_keys.remove("within")
+            data__within = data["within"]
+            _line(data__within, (name_prefix or "data") + ".within")
+        if "position" in data_keys:
+            data_keys.remove("position")
+            data__position = data["position"]
+            _count(data__position, (name_prefix or "data") + ".position")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
@@ -1895,88 +2469,88 @@ def _document_question(data, name_prefix=None):
         if "default" in data_keys:
             data_keys.remove("default")
             data__default = data["default"]
-            data__default_any_of_count49 = 0
-            if not data__default_any_of_count49:
+            data__default_any_of_count57 = 0
+            if not data__default_any_of_count57:
                 try:
                     _text(data__default, (name_prefix or "data") + ".default")
-                    data__default_any_of_count49 += 1
+                    data__default_any_of_count57 += 1
                 except Invalid: pass
-            if not data__default_any_of_count49:
+            if not data__default_any_of_count57:
                 try:
                     if not isinstance(data__default, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".default must be null")
-                    data__default_any_of_count49 += 1
+                    data__default_any_of_count57 += 1
                 except Invalid: pass
-            if not data__default_any_of_count49:
+            if not data__default_any_of_count57:
                 raise Invalid("" + (name_prefix or "data") + ".default cannot be validated by any definition")
         if "deadline" in data_keys:
             data_keys.remove("deadline")
             data__deadline = data["deadline"]
-            data__deadline_any_of_count50 = 0
-            if not data__deadline_any_of_count50:
+            data__deadline_any_of_count58 = 0
+            if not data__deadline_any_of_count58:
                 try:
                     _time(data__deadline, (name_prefix or "data") + ".deadline")
-                    data__deadline_any_of_count50 += 1
+                    data__deadline_any_of_count58 += 1
                 except Invalid: pass
-            if not data__deadline_any_of_count50:
+            if not data__deadline_any_of_count58:
                 try:
                     if not isinstance(data__deadline, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".deadline must be null")
-                    data__deadline_any_of_count50 += 1
+                    data__deadline_any_of_count58 += 1
                 except Invalid: pass
-            if not data__deadline_any_of_count50:
+            if not data__deadline_any_of_count58:
                 raise Invalid("" + (name_prefix or "data") + ".deadline cannot be validated by any definition")
         if "answer" in data_keys:
             data_keys.remove("answer")
             data__answer = data["answer"]
-            data__answer_any_of_count51 = 0
-            if not data__answer_any_of_count51:
+            data__answer_any_of_count59 = 0
+            if not data__answer_any_of_count59:
                 try:
                     _text(data__answer, (name_prefix or "data") + ".answer")
-                    data__answer_any_of_count51 += 1
+                    data__answer_any_of_count59 += 1
                 except Invalid: pass
-            if not data__answer_any_of_count51:
+            if not data__answer_any_of_count59:
                 try:
                     if not isinstance(data__answer, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".answer must be null")
-                    data__answer_any_of_count51 += 1
+                    data__answer_any_of_count59 += 1
                 except Invalid: pass
-            if not data__answer_any_of_count51:
+            if not data__answer_any_of_count59:
                 raise Invalid("" + (name_prefix or "data") + ".answer cannot be validated by any definition")
         if "answered" in data_keys:
             data_keys.remove("answered")
             data__answered = data["answered"]
-            data__answered_any_of_count52 = 0
-            if not data__answered_any_of_count52:
+            data__answered_any_of_count60 = 0
+            if not data__answered_any_of_count60:
                 try:
                     _time(data__answered, (name_prefix or "data") + ".answered")
-                    data__answered_any_of_count52 += 1
+                    data__answered_any_of_count60 += 1
                 except Invalid: pass
-            if not data__answered_any_of_count52:
+            if not data__answered_any_of_count60:
                 try:
                     if not isinstance(data__answered, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".answered must be null")
-                    data__answered_any_of_count52 += 1
+                    data__answered_any_of_count60 += 1
                 except Invalid: pass
-            if not data__answered_any_of_count52:
+            if not data__answered_any_of_count60:
                 raise Invalid("" + (name_prefix or "data") + ".answered cannot be validated by any definition")
         if "author" in data_keys:
             data_keys.remove("author")
             data__author = data["author"]
-            data__author_any_of_count53 = 0
-            if not data__author_any_of_count53:
+            data__author_any_of_count61 = 0
+            if not data__author_any_of_count61:
                 try:
-                    if not (isinstance(data__author, str) and data__author == 'person' or isinstance(data__author, str) and data__author == 'deadline'):
+                    if not (isinstance(data__author, str) and data__author in {'deadline', 'person'}):
                         raise Invalid("" + (name_prefix or "data") + ".author must be one of ['person', 'deadline']")
-                    data__author_any_of_count53 += 1
+                    data__author_any_of_count61 += 1
                 except Invalid: pass
-            if not data__author_any_of_count53:
+            if not data__author_any_of_count61:
                 try:
                     if not isinstance(data__author, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".author must be null")
-                    data__author_any_of_count53 += 1
+                    data__author_any_of_count61 += 1
                 except Invalid: pass
-            if not data__author_any_of_count53:
+            if not data__author_any_of_count61:
                 raise Invalid("" + (name_prefix or "data") + ".author cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2042,12 +2616,12 @@ def _document_operation(data, name_prefix=None):
         if "verb" in data_keys:
             data_keys.remove("verb")
             data__verb = data["verb"]
-            if not (isinstance(data__verb, str) and data__verb == 'restore' or isinstance(data__verb, str) and data__verb == 'rollback' or isinstance(data__verb, str) and data__verb == 'undo' or isinstance(data__verb, str) and data__verb == 'commit' or isinstance(data__verb, str) and data__verb == 'merge-back'):
+            if not (isinstance(data__verb, str) and data__verb in {'commit', 'merge-back', 'restore', 'rollback', 'undo'}):
                 raise Invalid("" + (name_prefix or "data") + ".verb must be one of ['restore', 'rollback', 'undo', 'commit', 'merge-back']")
         if "state" in data_keys:
             data_keys.remove("state")
             data__state = data["state"]
-            if not (isinstance(data__state, str) and data__state == 'open' or isinstance(data__state, str) and data__state == 'done' or isinstance(data__state, str) and data__state == 'reversed' or isinstance(data__state, str) and data__state == 'abandoned'):
+            if not (isinstance(data__state, str) and data__state in {'abandoned', 'done', 'open', 'reversed'}):
                 raise Invalid("" + (name_prefix or "data") + ".state must be one of ['open', 'done', 'reversed', 'abandoned']")
         if "at" in data_keys:
             data_keys.remove("at")
@@ -2068,53 +2642,53 @@ def _document_operation(data, name_prefix=None):
         if "after" in data_keys:
             data_keys.remove("after")
             data__after = data["after"]
-            data__after_any_of_count54 = 0
-            if not data__after_any_of_count54:
+            data__after_any_of_count62 = 0
+            if not data__after_any_of_count62:
                 try:
                     _place(data__after, (name_prefix or "data") + ".after")
-                    data__after_any_of_count54 += 1
+                    data__after_any_of_count62 += 1
                 except Invalid: pass
-            if not data__after_any_of_count54:
+            if not data__after_any_of_count62:
                 try:
                     if not isinstance(data__after, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".after must be null")
-                    data__after_any_of_count54 += 1
+                    data__after_any_of_count62 += 1
                 except Invalid: pass
-            if not data__after_any_of_count54:
+            if not data__after_any_of_count62:
                 raise Invalid("" + (name_prefix or "data") + ".after cannot be validated by any definition")
         if "target" in data_keys:
             data_keys.remove("target")
             data__target = data["target"]
-            data__target_any_of_count55 = 0
-            if not data__target_any_of_count55:
+            data__target_any_of_count63 = 0
+            if not data__target_any_of_count63:
                 try:
                     _line(data__target, (name_prefix or "data") + ".target")
-                    data__target_any_of_count55 += 1
+                    data__target_any_of_count63 += 1
                 except Invalid: pass
-            if not data__target_any_of_count55:
+            if not data__target_any_of_count63:
                 try:
                     if not isinstance(data__target, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".target must be null")
-                    data__target_any_of_count55 += 1
+                    data__target_any_of_count63 += 1
                 except Invalid: pass
-            if not data__target_any_of_count55:
+            if not data__target_any_of_count63:
                 raise Invalid("" + (name_prefix or "data") + ".target cannot be validated by any definition")
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count56 = 0
-            if not data__feature_any_of_count56:
+            data__feature_any_of_count64 = 0
+            if not data__feature_any_of_count64:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count56 += 1
+                    data__feature_any_of_count64 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count56:
+            if not data__feature_any_of_count64:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count56 += 1
+                    data__feature_any_of_count64 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count56:
+            if not data__feature_any_of_count64:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -2131,53 +2705,53 @@ def _document_operation(data, name_prefix=None):
         if "aside" in data_keys:
             data_keys.remove("aside")
             data__aside = data["aside"]
-            data__aside_any_of_count57 = 0
-            if not data__aside_any_of_count57:
+            data__aside_any_of_count65 = 0
+            if not data__aside_any_of_count65:
                 try:
                     _path(data__aside, (name_prefix or "data") + ".aside")
-                    data__aside_any_of_count57 += 1
+                    data__aside_any_of_count65 += 1
                 except Invalid: pass
-            if not data__aside_any_of_count57:
+            if not data__aside_any_of_count65:
                 try:
                     if not isinstance(data__aside, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".aside must be null")
-                    data__aside_any_of_count57 += 1
+                    data__aside_any_of_count65 += 1
                 except Invalid: pass
-            if not data__aside_any_of_count57:
+            if not data__aside_any_of_count65:
                 raise Invalid("" + (name_prefix or "data") + ".aside cannot be validated by any definition")
         if "undoes" in data_keys:
             data_keys.remove("undoes")
             data__undoes = data["undoes"]
-            data__undoes_any_of_count58 = 0
-            if not data__undoes_any_of_count58:
+            data__undoes_any_of_count66 = 0
+            if not data__undoes_any_of_count66:
                 try:
                     _name(data__undoes, (name_prefix or "data") + ".undoes")
-                    data__undoes_any_of_count58 += 1
+                    data__undoes_any_of_count66 += 1
                 except Invalid: pass
-            if not data__undoes_any_of_count58:
+            if not data__undoes_any_of_count66:
                 try:
                     if not isinstance(data__undoes, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".undoes must be null")
-                    data__undoes_any_of_count58 += 1
+                    data__undoes_any_of_count66 += 1
                 except Invalid: pass
-            if not data__undoes_any_of_count58:
+            if not data__undoes_any_of_count66:
                 raise Invalid("" + (name_prefix or "data") + ".undoes cannot be validated by any definition")
         if "undone_by" in data_keys:
             data_keys.remove("undone_by")
             data__undoneby = data["undone_by"]
-            data__undoneby_any_of_count59 = 0
-            if not data__undoneby_any_of_count59:
+            data__undoneby_any_of_count67 = 0
+            if not data__undoneby_any_of_count67:
                 try:
                     _name(data__undoneby, (name_prefix or "data") + ".undone_by")
-                    data__undoneby_any_of_count59 += 1
+                    data__undoneby_any_of_count67 += 1
                 except Invalid: pass
-            if not data__undoneby_any_of_count59:
+            if not data__undoneby_any_of_count67:
                 try:
                     if not isinstance(data__undoneby, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".undone_by must be null")
-                    data__undoneby_any_of_count59 += 1
+                    data__undoneby_any_of_count67 += 1
                 except Invalid: pass
-            if not data__undoneby_any_of_count59:
+            if not data__undoneby_any_of_count67:
                 raise Invalid("" + (name_prefix or "data") + ".undone_by cannot be validated by any definition")
         if "commits" in data_keys:
             data_keys.remove("commits")
@@ -2207,70 +2781,70 @@ def _place(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count60 = 0
-            if not data__head_any_of_count60:
+            data__head_any_of_count68 = 0
+            if not data__head_any_of_count68:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count60 += 1
+                    data__head_any_of_count68 += 1
                 except Invalid: pass
-            if not data__head_any_of_count60:
+            if not data__head_any_of_count68:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count60 += 1
+                    data__head_any_of_count68 += 1
                 except Invalid: pass
-            if not data__head_any_of_count60:
+            if not data__head_any_of_count68:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count61 = 0
-            if not data__branch_any_of_count61:
+            data__branch_any_of_count69 = 0
+            if not data__branch_any_of_count69:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count61 += 1
+                    data__branch_any_of_count69 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count61:
+            if not data__branch_any_of_count69:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count61 += 1
+                    data__branch_any_of_count69 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count61:
+            if not data__branch_any_of_count69:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "tree" in data_keys:
             data_keys.remove("tree")
             data__tree = data["tree"]
-            data__tree_any_of_count62 = 0
-            if not data__tree_any_of_count62:
+            data__tree_any_of_count70 = 0
+            if not data__tree_any_of_count70:
                 try:
                     _oid(data__tree, (name_prefix or "data") + ".tree")
-                    data__tree_any_of_count62 += 1
+                    data__tree_any_of_count70 += 1
                 except Invalid: pass
-            if not data__tree_any_of_count62:
+            if not data__tree_any_of_count70:
                 try:
                     if not isinstance(data__tree, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".tree must be null")
-                    data__tree_any_of_count62 += 1
+                    data__tree_any_of_count70 += 1
                 except Invalid: pass
-            if not data__tree_any_of_count62:
+            if not data__tree_any_of_count70:
                 raise Invalid("" + (name_prefix or "data") + ".tree cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count63 = 0
-            if not data__checkpoint_any_of_count63:
+            data__checkpoint_any_of_count71 = 0
+            if not data__checkpoint_any_of_count71:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count63 += 1
+                    data__checkpoint_any_of_count71 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count63:
+            if not data__checkpoint_any_of_count71:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count63 += 1
+                    data__checkpoint_any_of_count71 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count63:
+            if not data__checkpoint_any_of_count71:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2295,7 +2869,7 @@ def _document_lease(data, name_prefix=None):
         if "kind" in data_keys:
             data_keys.remove("kind")
             data__kind = data["kind"]
-            if not (isinstance(data__kind, str) and data__kind == 'worktree' or isinstance(data__kind, str) and data__kind == 'session' or isinstance(data__kind, str) and data__kind == 'feature'):
+            if not (isinstance(data__kind, str) and data__kind in {'feature', 'session', 'worktree'}):
                 raise Invalid("" + (name_prefix or "data") + ".kind must be one of ['worktree', 'session', 'feature']")
         if "name" in data_keys:
             data_keys.remove("name")
@@ -2320,19 +2894,19 @@ def _document_lease(data, name_prefix=None):
         if "run" in data_keys:
             data_keys.remove("run")
             data__run = data["run"]
-            data__run_any_of_count64 = 0
-            if not data__run_any_of_count64:
+            data__run_any_of_count72 = 0
+            if not data__run_any_of_count72:
                 try:
                     _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count64 += 1
+                    data__run_any_of_count72 += 1
                 except Invalid: pass
-            if not data__run_any_of_count64:
+            if not data__run_any_of_count72:
                 try:
                     if not isinstance(data__run, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count64 += 1
+                    data__run_any_of_count72 += 1
                 except Invalid: pass
-            if not data__run_any_of_count64:
+            if not data__run_any_of_count72:
                 raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2366,24 +2940,53 @@ def _holder(data, name_prefix=None):
         if "process_start" in data_keys:
             data_keys.remove("process_start")
             data__processstart = data["process_start"]
-            data__processstart_any_of_count65 = 0
-            if not data__processstart_any_of_count65:
+            data__processstart_any_of_count73 = 0
+            if not data__processstart_any_of_count73:
                 try:
                     _line(data__processstart, (name_prefix or "data") + ".process_start")
-                    data__processstart_any_of_count65 += 1
+                    data__processstart_any_of_count73 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count65:
+            if not data__processstart_any_of_count73:
                 try:
                     if not isinstance(data__processstart, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".process_start must be null")
-                    data__processstart_any_of_count65 += 1
+                    data__processstart_any_of_count73 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count65:
+            if not data__processstart_any_of_count73:
                 raise Invalid("" + (name_prefix or "data") + ".process_start cannot be validated by any definition")
         if "nonce" in data_keys:
             data_keys.remove("nonce")
             data__nonce = data["nonce"]
             _line(data__nonce, (name_prefix or "data") + ".nonce")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
+def _document_layer(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['version', 'session', 'values']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "version" in data_keys:
+            data_keys.remove("version")
+            data__version = data["version"]
+            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
+            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
+        if "session" in data_keys:
+            data_keys.remove("session")
+            data__session = data["session"]
+            _name(data__session, (name_prefix or "data") + ".session")
+        if "values" in data_keys:
+            data_keys.remove("values")
+            data__values = data["values"]
+            if not isinstance(data__values, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".values must be object")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
@@ -2415,7 +3018,7 @@ def _document_handoff(data, name_prefix=None):
         if "author" in data_keys:
             data_keys.remove("author")
             data__author = data["author"]
-            if not (isinstance(data__author, str) and data__author == 'agent' or isinstance(data__author, str) and data__author == 'runner' or isinstance(data__author, str) and data__author == 'person'):
+            if not (isinstance(data__author, str) and data__author in {'agent', 'person', 'runner'}):
                 raise Invalid("" + (name_prefix or "data") + ".author must be one of ['agent', 'runner', 'person']")
         if "accomplished" in data_keys:
             data_keys.remove("accomplished")
@@ -2468,53 +3071,53 @@ def _document_handoff(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count66 = 0
-            if not data__head_any_of_count66:
+            data__head_any_of_count74 = 0
+            if not data__head_any_of_count74:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count66 += 1
+                    data__head_any_of_count74 += 1
                 except Invalid: pass
-            if not data__head_any_of_count66:
+            if not data__head_any_of_count74:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count66 += 1
+                    data__head_any_of_count74 += 1
                 except Invalid: pass
-            if not data__head_any_of_count66:
+            if not data__head_any_of_count74:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count67 = 0
-            if not data__branch_any_of_count67:
+            data__branch_any_of_count75 = 0
+            if not data__branch_any_of_count75:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count67 += 1
+                    data__branch_any_of_count75 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count67:
+            if not data__branch_any_of_count75:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count67 += 1
+                    data__branch_any_of_count75 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count67:
+            if not data__branch_any_of_count75:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count68 = 0
-            if not data__checkpoint_any_of_count68:
+            data__checkpoint_any_of_count76 = 0
+            if not data__checkpoint_any_of_count76:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count68 += 1
+                    data__checkpoint_any_of_count76 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count68:
+            if not data__checkpoint_any_of_count76:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count68 += 1
+                    data__checkpoint_any_of_count76 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count68:
+            if not data__checkpoint_any_of_count76:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if "wip" in data_keys:
             data_keys.remove("wip")
@@ -2581,46 +3184,46 @@ def _document_feature(data, name_prefix=None):
         if "status" in data_keys:
             data_keys.remove("status")
             data__status = data["status"]
-            if not (isinstance(data__status, str) and data__status == 'pending' or isinstance(data__status, str) and data__status == 'in_progress' or isinstance(data__status, str) and data__status == 'blocked' or isinstance(data__status, str) and data__status == 'failed' or isinstance(data__status, str) and data__status == 'rolled_back' or isinstance(data__status, str) and data__status == 'done'):
+            if not (isinstance(data__status, str) and data__status in {'blocked', 'done', 'failed', 'in_progress', 'pending', 'rolled_back'}):
                 raise Invalid("" + (name_prefix or "data") + ".status must be one of ['pending', 'in_progress', 'blocked', 'failed', 'rolled_back', 'done']")
         if "priority" in data_keys:
             data_keys.remove("priority")
             data__priority = data["priority"]
-            if not (isinstance(data__priority, str) and data__priority == 'P0' or isinstance(data__priority, str) and data__priority == 'P1' or isinstance(data__priority, str) and data__priority == 'P2' or isinstance(data__priority, str) and data__priority == 'P3'):
+            if not (isinstance(data__priority, str) and data__priority in {'P0', 'P1', 'P2', 'P3'}):
                 raise Invalid("" + (name_prefix or "data") + ".priority must be one of ['P0', 'P1', 'P2', 'P3']")
         if "started" in data_keys:
             data_keys.remove("started")
             data__started = data["started"]
-            data__started_any_of_count69 = 0
-            if not data__started_any_of_count69:
+            data__started_any_of_count77 = 0
+            if not data__started_any_of_count77:
                 try:
                     _time(data__started, (name_prefix or "data") + ".started")
-                    data__started_any_of_count69 += 1
+                    data__started_any_of_count77 += 1
                 except Invalid: pass
-            if not data__started_any_of_count69:
+            if not data__started_any_of_count77:
                 try:
                     if not isinstance(data__started, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".started must be null")
-                    data__started_any_of_count69 += 1
+                    data__started_any_of_count77 += 1
                 except Invalid: pass
-            if not data__started_any_of_count69:
+            if not data__started_any_of_count77:
                 raise Invalid("" + (name_prefix or "data") + ".started cannot be validated by any definition")
         if "finished" in data_keys:
             data_keys.remove("finished")
             data__finished = data["finished"]
-            data__finished_any_of_count70 = 0
-            if not data__finished_any_of_count70:
+            data__finished_any_of_count78 = 0
+            if not data__finished_any_of_count78:
                 try:
                     _time(data__finished, (name_prefix or "data") + ".finished")
-                    data__finished_any_of_count70 += 1
+                    data__finished_any_of_count78 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count70:
+            if not data__finished_any_of_count78:
                 try:
                     if not isinstance(data__finished, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".finished must be null")
-                    data__finished_any_of_count70 += 1
+                    data__finished_any_of_count78 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count70:
+            if not data__finished_any_of_count78:
                 raise Invalid("" + (name_prefix or "data") + ".finished cannot be validated by any definition")
         if "depends_on" in data_keys:
             data_keys.remove("depends_on")
@@ -2657,8 +3260,8 @@ def _document_feature(data, name_prefix=None):
                 if data__verify_len > 100:
                     raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
                 for data__verify_x, data__verify_item in enumerate(data__verify):
-                    data__verify_item_any_of_count71 = 0
-                    if not data__verify_item_any_of_count71:
+                    data__verify_item_any_of_count79 = 0
+                    if not data__verify_item_any_of_count79:
                         try:
                             if not isinstance(data__verify_item, (str)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
@@ -2668,9 +3271,9 @@ def _document_feature(data, name_prefix=None):
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                 if data__verify_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count71 += 1
+                            data__verify_item_any_of_count79 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count71:
+                    if not data__verify_item_any_of_count79:
                         try:
                             if not isinstance(data__verify_item, (list, tuple)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
@@ -2688,9 +3291,9 @@ def _document_feature(data, name_prefix=None):
                                         data__verify_item_item_len = len(data__verify_item_item)
                                         if data__verify_item_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count71 += 1
+                            data__verify_item_any_of_count79 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count71:
+                    if not data__verify_item_any_of_count79:
                         raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -2707,19 +3310,19 @@ def _document_feature(data, name_prefix=None):
         if "evidence" in data_keys:
             data_keys.remove("evidence")
             data__evidence = data["evidence"]
-            data__evidence_any_of_count72 = 0
-            if not data__evidence_any_of_count72:
+            data__evidence_any_of_count80 = 0
+            if not data__evidence_any_of_count80:
                 try:
                     _evidence(data__evidence, (name_prefix or "data") + ".evidence")
-                    data__evidence_any_of_count72 += 1
+                    data__evidence_any_of_count80 += 1
                 except Invalid: pass
-            if not data__evidence_any_of_count72:
+            if not data__evidence_any_of_count80:
                 try:
                     if not isinstance(data__evidence, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".evidence must be null")
-                    data__evidence_any_of_count72 += 1
+                    data__evidence_any_of_count80 += 1
                 except Invalid: pass
-            if not data__evidence_any_of_count72:
+            if not data__evidence_any_of_count80:
                 raise Invalid("" + (name_prefix or "data") + ".evidence cannot be validated by any definition")
         if "green_before" in data_keys:
             data_keys.remove("green_before")
@@ -2738,19 +3341,19 @@ def _document_feature(data, name_prefix=None):
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count73 = 0
-            if not data__reason_any_of_count73:
+            data__reason_any_of_count81 = 0
+            if not data__reason_any_of_count81:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count73 += 1
+                    data__reason_any_of_count81 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count73:
+            if not data__reason_any_of_count81:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count73 += 1
+                    data__reason_any_of_count81 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count73:
+            if not data__reason_any_of_count81:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "completed" in data_keys:
             data_keys.remove("completed")
@@ -2815,36 +3418,36 @@ def _evidence(data, name_prefix=None):
         if "commit" in data_keys:
             data_keys.remove("commit")
             data__commit = data["commit"]
-            data__commit_any_of_count74 = 0
-            if not data__commit_any_of_count74:
+            data__commit_any_of_count82 = 0
+            if not data__commit_any_of_count82:
                 try:
                     _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count74 += 1
+                    data__commit_any_of_count82 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count74:
+            if not data__commit_any_of_count82:
                 try:
                     if not isinstance(data__commit, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count74 += 1
+                    data__commit_any_of_count82 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count74:
+            if not data__commit_any_of_count82:
                 raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
         if "partial" in data_keys:
             data_keys.remove("partial")
             data__partial = data["partial"]
-            data__partial_any_of_count75 = 0
-            if not data__partial_any_of_count75:
+            data__partial_any_of_count83 = 0
+            if not data__partial_any_of_count83:
                 try:
                     _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count75 += 1
+                    data__partial_any_of_count83 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count75:
+            if not data__partial_any_of_count83:
                 try:
                     if not isinstance(data__partial, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count75 += 1
+                    data__partial_any_of_count83 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count75:
+            if not data__partial_any_of_count83:
                 raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
         if "commands" in data_keys:
             data_keys.remove("commands")
@@ -2891,36 +3494,36 @@ def _document_evidence(data, name_prefix=None):
         if "commit" in data_keys:
             data_keys.remove("commit")
             data__commit = data["commit"]
-            data__commit_any_of_count76 = 0
-            if not data__commit_any_of_count76:
+            data__commit_any_of_count84 = 0
+            if not data__commit_any_of_count84:
                 try:
                     _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count76 += 1
+                    data__commit_any_of_count84 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count76:
+            if not data__commit_any_of_count84:
                 try:
                     if not isinstance(data__commit, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count76 += 1
+                    data__commit_any_of_count84 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count76:
+            if not data__commit_any_of_count84:
                 raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
         if "partial" in data_keys:
             data_keys.remove("partial")
             data__partial = data["partial"]
-            data__partial_any_of_count77 = 0
-            if not data__partial_any_of_count77:
+            data__partial_any_of_count85 = 0
+            if not data__partial_any_of_count85:
                 try:
                     _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count77 += 1
+                    data__partial_any_of_count85 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count77:
+            if not data__partial_any_of_count85:
                 try:
                     if not isinstance(data__partial, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count77 += 1
+                    data__partial_any_of_count85 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count77:
+            if not data__partial_any_of_count85:
                 raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
         if "commands" in data_keys:
             data_keys.remove("commands")
@@ -2950,8 +3553,8 @@ def _command(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count78 = 0
-            if not data__command_any_of_count78:
+            data__command_any_of_count86 = 0
+            if not data__command_any_of_count86:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -2961,9 +3564,9 @@ def _command(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count78 += 1
+                    data__command_any_of_count86 += 1
                 except Invalid: pass
-            if not data__command_any_of_count78:
+            if not data__command_any_of_count86:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -2981,9 +3584,9 @@ def _command(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count78 += 1
+                    data__command_any_of_count86 += 1
                 except Invalid: pass
-            if not data__command_any_of_count78:
+            if not data__command_any_of_count86:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -3020,19 +3623,19 @@ def _document_config(data, name_prefix=None):
         if "project" in data_keys:
             data_keys.remove("project")
             data__project = data["project"]
-            data__project_any_of_count79 = 0
-            if not data__project_any_of_count79:
+            data__project_any_of_count87 = 0
+            if not data__project_any_of_count87:
                 try:
                     _line(data__project, (name_prefix or "data") + ".project")
-                    data__project_any_of_count79 += 1
+                    data__project_any_of_count87 += 1
                 except Invalid: pass
-            if not data__project_any_of_count79:
+            if not data__project_any_of_count87:
                 try:
                     if not isinstance(data__project, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".project must be null")
-                    data__project_any_of_count79 += 1
+                    data__project_any_of_count87 += 1
                 except Invalid: pass
-            if not data__project_any_of_count79:
+            if not data__project_any_of_count87:
                 raise Invalid("" + (name_prefix or "data") + ".project cannot be validated by any definition")
         if "session" in data_keys:
             data_keys.remove("session")
@@ -3153,7 +3756,7 @@ def _document_config(data, name_prefix=None):
                 if "handoff" in data__enforcement_keys:
                     data__enforcement_keys.remove("handoff")
                     data__enforcement__handoff = data__enforcement["handoff"]
-                    if not (isinstance(data__enforcement__handoff, str) and data__enforcement__handoff == 'required' or isinstance(data__enforcement__handoff, str) and data__enforcement__handoff == 'optional'):
+                    if not (isinstance(data__enforcement__handoff, str) and data__enforcement__handoff in {'optional', 'required'}):
                         raise Invalid("" + (name_prefix or "data") + ".enforcement.handoff must be one of ['required', 'optional']")
                 if "protect_registry" in data__enforcement_keys:
                     data__enforcement_keys.remove("protect_registry")
@@ -3189,8 +3792,8 @@ def _document_config(data, name_prefix=None):
                         if data__commands__health_len > 100:
                             raise Invalid("" + (name_prefix or "data") + ".commands.health must contain less than or equal to 100 items")
                         for data__commands__health_x, data__commands__health_item in enumerate(data__commands__health):
-                            data__commands__health_item_any_of_count80 = 0
-                            if not data__commands__health_item_any_of_count80:
+                            data__commands__health_item_any_of_count88 = 0
+                            if not data__commands__health_item_any_of_count88:
                                 try:
                                     if not isinstance(data__commands__health_item, (str)):
                                         raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be string")
@@ -3200,9 +3803,9 @@ def _document_config(data, name_prefix=None):
                                             raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                         if data__commands__health_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                                    data__commands__health_item_any_of_count80 += 1
+                                    data__commands__health_item_any_of_count88 += 1
                                 except Invalid: pass
-                            if not data__commands__health_item_any_of_count80:
+                            if not data__commands__health_item_any_of_count88:
                                 try:
                                     if not isinstance(data__commands__health_item, (list, tuple)):
                                         raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be array")
@@ -3220,9 +3823,9 @@ def _document_config(data, name_prefix=None):
                                                 data__commands__health_item_item_len = len(data__commands__health_item_item)
                                                 if data__commands__health_item_item_len > 20000:
                                                     raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}][{data__commands__health_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                                    data__commands__health_item_any_of_count80 += 1
+                                    data__commands__health_item_any_of_count88 += 1
                                 except Invalid: pass
-                            if not data__commands__health_item_any_of_count80:
+                            if not data__commands__health_item_any_of_count88:
                                 raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " cannot be validated by any definition")
                 if data__commands_keys:
                     raise Invalid("" + (name_prefix or "data") + ".commands must not contain "+str(sorted(data__commands_keys))+" properties")
@@ -3260,36 +3863,36 @@ def _document_config(data, name_prefix=None):
                 if "model" in data__agent_keys:
                     data__agent_keys.remove("model")
                     data__agent__model = data__agent["model"]
-                    data__agent__model_any_of_count81 = 0
-                    if not data__agent__model_any_of_count81:
+                    data__agent__model_any_of_count89 = 0
+                    if not data__agent__model_any_of_count89:
                         try:
                             _line(data__agent__model, (name_prefix or "data") + ".agent.model")
-                            data__agent__model_any_of_count81 += 1
+                            data__agent__model_any_of_count89 += 1
                         except Invalid: pass
-                    if not data__agent__model_any_of_count81:
+                    if not data__agent__model_any_of_count89:
                         try:
                             if not isinstance(data__agent__model, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".agent.model must be null")
-                            data__agent__model_any_of_count81 += 1
+                            data__agent__model_any_of_count89 += 1
                         except Invalid: pass
-                    if not data__agent__model_any_of_count81:
+                    if not data__agent__model_any_of_count89:
                         raise Invalid("" + (name_prefix or "data") + ".agent.model cannot be validated by any definition")
                 if "permission_mode" in data__agent_keys:
                     data__agent_keys.remove("permission_mode")
                     data__agent__permissionmode = data__agent["permission_mode"]
-                    data__agent__permissionmode_any_of_count82 = 0
-                    if not data__agent__permissionmode_any_of_count82:
+                    data__agent__permissionmode_any_of_count90 = 0
+                    if not data__agent__permissionmode_any_of_count90:
                         try:
                             _line(data__agent__permissionmode, (name_prefix or "data") + ".agent.permission_mode")
-                            data__agent__permissionmode_any_of_count82 += 1
+                            data__agent__permissionmode_any_of_count90 += 1
                         except Invalid: pass
-                    if not data__agent__permissionmode_any_of_count82:
+                    if not data__agent__permissionmode_any_of_count90:
                         try:
                             if not isinstance(data__agent__permissionmode, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode must be null")
-                            data__agent__permissionmode_any_of_count82 += 1
+                            data__agent__permissionmode_any_of_count90 += 1
                         except Invalid: pass
-                    if not data__agent__permissionmode_any_of_count82:
+                    if not data__agent__permissionmode_any_of_count90:
                         raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode cannot be validated by any definition")
                 if "allowed_tools" in data__agent_keys:
                     data__agent_keys.remove("allowed_tools")
@@ -3361,19 +3964,19 @@ def _document_config(data, name_prefix=None):
                 if "webhook" in data__notifications_keys:
                     data__notifications_keys.remove("webhook")
                     data__notifications__webhook = data__notifications["webhook"]
-                    data__notifications__webhook_any_of_count83 = 0
-                    if not data__notifications__webhook_any_of_count83:
+                    data__notifications__webhook_any_of_count91 = 0
+                    if not data__notifications__webhook_any_of_count91:
                         try:
                             _line(data__notifications__webhook, (name_prefix or "data") + ".notifications.webhook")
-                            data__notifications__webhook_any_of_count83 += 1
+                            data__notifications__webhook_any_of_count91 += 1
                         except Invalid: pass
-                    if not data__notifications__webhook_any_of_count83:
+                    if not data__notifications__webhook_any_of_count91:
                         try:
                             if not isinstance(data__notifications__webhook, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".notifications.webhook must be null")
-                            data__notifications__webhook_any_of_count83 += 1
+                            data__notifications__webhook_any_of_count91 += 1
                         except Invalid: pass
-                    if not data__notifications__webhook_any_of_count83:
+                    if not data__notifications__webhook_any_of_count91:
                         raise Invalid("" + (name_prefix or "data") + ".notifications.webhook cannot be validated by any definition")
                 if "command" in data__notifications_keys:
                     data__notifications_keys.remove("command")
@@ -3392,12 +3995,12 @@ def _document_config(data, name_prefix=None):
                 if "level" in data__logging_keys:
                     data__logging_keys.remove("level")
                     data__logging__level = data__logging["level"]
-                    if not (isinstance(data__logging__level, str) and data__logging__level == 'DEBUG' or isinstance(data__logging__level, str) and data__logging__level == 'INFO' or isinstance(data__logging__level, str) and data__logging__level == 'WARNING' or isinstance(data__logging__level, str) and data__logging__level == 'ERROR'):
+                    if not (isinstance(data__logging__level, str) and data__logging__level in {'DEBUG', 'ERROR', 'INFO', 'WARNING'}):
                         raise Invalid("" + (name_prefix or "data") + ".logging.level must be one of ['DEBUG', 'INFO', 'WARNING', 'ERROR']")
                 if "format" in data__logging_keys:
                     data__logging_keys.remove("format")
                     data__logging__format = data__logging["format"]
-                    if not (isinstance(data__logging__format, str) and data__logging__format == 'text' or isinstance(data__logging__format, str) and data__logging__format == 'json'):
+                    if not (isinstance(data__logging__format, str) and data__logging__format in {'json', 'text'}):
                         raise Invalid("" + (name_prefix or "data") + ".logging.format must be one of ['text', 'json']")
                 if data__logging_keys:
                     raise Invalid("" + (name_prefix or "data") + ".logging must not contain "+str(sorted(data__logging_keys))+" properties")
@@ -3416,8 +4019,8 @@ def _span(data, name_prefix=None):
     return data
 
 def _shell(data, name_prefix=None):
-    data_any_of_count84 = 0
-    if not data_any_of_count84:
+    data_any_of_count92 = 0
+    if not data_any_of_count92:
         try:
             if not isinstance(data, (str)):
                 raise Invalid("" + (name_prefix or "data") + " must be string")
@@ -3427,9 +4030,9 @@ def _shell(data, name_prefix=None):
                     raise Invalid("" + (name_prefix or "data") + " must be longer than or equal to 1 characters")
                 if data_len > 20000:
                     raise Invalid("" + (name_prefix or "data") + " must be shorter than or equal to 20000 characters")
-            data_any_of_count84 += 1
+            data_any_of_count92 += 1
         except Invalid: pass
-    if not data_any_of_count84:
+    if not data_any_of_count92:
         try:
             if not isinstance(data, (list, tuple)):
                 raise Invalid("" + (name_prefix or "data") + " must be array")
@@ -3447,15 +4050,15 @@ def _shell(data, name_prefix=None):
                         data_item_len = len(data_item)
                         if data_item_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-            data_any_of_count84 += 1
+            data_any_of_count92 += 1
         except Invalid: pass
-    if not data_any_of_count84:
+    if not data_any_of_count92:
         try:
             if not isinstance(data, (NoneType)):
                 raise Invalid("" + (name_prefix or "data") + " must be null")
-            data_any_of_count84 += 1
+            data_any_of_count92 += 1
         except Invalid: pass
-    if not data_any_of_count84:
+    if not data_any_of_count92:
         raise Invalid("" + (name_prefix or "data") + " cannot be validated by any definition")
     return data
 
@@ -3489,24 +4092,24 @@ def _document_checkpoint(data, name_prefix=None):
         if "label" in data_keys:
             data_keys.remove("label")
             data__label = data["label"]
-            data__label_any_of_count85 = 0
-            if not data__label_any_of_count85:
+            data__label_any_of_count93 = 0
+            if not data__label_any_of_count93:
                 try:
                     _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count85 += 1
+                    data__label_any_of_count93 += 1
                 except Invalid: pass
-            if not data__label_any_of_count85:
+            if not data__label_any_of_count93:
                 try:
                     if not isinstance(data__label, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count85 += 1
+                    data__label_any_of_count93 += 1
                 except Invalid: pass
-            if not data__label_any_of_count85:
+            if not data__label_any_of_count93:
                 raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
         if "kind" in data_keys:
             data_keys.remove("kind")
             data__kind = data["kind"]
-            if not (isinstance(data__kind, str) and data__kind == 'named' or isinstance(data__kind, str) and data__kind == 'automatic' or isinstance(data__kind, str) and data__kind == 'safety'):
+            if not (isinstance(data__kind, str) and data__kind in {'automatic', 'named', 'safety'}):
                 raise Invalid("" + (name_prefix or "data") + ".kind must be one of ['named', 'automatic', 'safety']")
         if "at" in data_keys:
             data_keys.remove("at")
@@ -3527,121 +4130,121 @@ def _document_checkpoint(data, name_prefix=None):
         if "tag" in data_keys:
             data_keys.remove("tag")
             data__tag = data["tag"]
-            data__tag_any_of_count86 = 0
-            if not data__tag_any_of_count86:
+            data__tag_any_of_count94 = 0
+            if not data__tag_any_of_count94:
                 try:
                     _line(data__tag, (name_prefix or "data") + ".tag")
-                    data__tag_any_of_count86 += 1
+                    data__tag_any_of_count94 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count86:
+            if not data__tag_any_of_count94:
                 try:
                     if not isinstance(data__tag, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".tag must be null")
-                    data__tag_any_of_count86 += 1
+                    data__tag_any_of_count94 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count86:
+            if not data__tag_any_of_count94:
                 raise Invalid("" + (name_prefix or "data") + ".tag cannot be validated by any definition")
         if "text" in data_keys:
             data_keys.remove("text")
             data__text = data["text"]
-            data__text_any_of_count87 = 0
-            if not data__text_any_of_count87:
+            data__text_any_of_count95 = 0
+            if not data__text_any_of_count95:
                 try:
                     _text(data__text, (name_prefix or "data") + ".text")
-                    data__text_any_of_count87 += 1
+                    data__text_any_of_count95 += 1
                 except Invalid: pass
-            if not data__text_any_of_count87:
+            if not data__text_any_of_count95:
                 try:
                     if not isinstance(data__text, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".text must be null")
-                    data__text_any_of_count87 += 1
+                    data__text_any_of_count95 += 1
                 except Invalid: pass
-            if not data__text_any_of_count87:
+            if not data__text_any_of_count95:
                 raise Invalid("" + (name_prefix or "data") + ".text cannot be validated by any definition")
         if "index" in data_keys:
             data_keys.remove("index")
             data__index = data["index"]
-            data__index_any_of_count88 = 0
-            if not data__index_any_of_count88:
+            data__index_any_of_count96 = 0
+            if not data__index_any_of_count96:
                 try:
                     _oid(data__index, (name_prefix or "data") + ".index")
-                    data__index_any_of_count88 += 1
+                    data__index_any_of_count96 += 1
                 except Invalid: pass
-            if not data__index_any_of_count88:
+            if not data__index_any_of_count96:
                 try:
                     if not isinstance(data__index, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".index must be null")
-                    data__index_any_of_count88 += 1
+                    data__index_any_of_count96 += 1
                 except Invalid: pass
-            if not data__index_any_of_count88:
+            if not data__index_any_of_count96:
                 raise Invalid("" + (name_prefix or "data") + ".index cannot be validated by any definition")
         if "meta" in data_keys:
             data_keys.remove("meta")
             data__meta = data["meta"]
-            data__meta_any_of_count89 = 0
-            if not data__meta_any_of_count89:
+            data__meta_any_of_count97 = 0
+            if not data__meta_any_of_count97:
                 try:
                     _oid(data__meta, (name_prefix or "data") + ".meta")
-                    data__meta_any_of_count89 += 1
+                    data__meta_any_of_count97 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count89:
+            if not data__meta_any_of_count97:
                 try:
                     if not isinstance(data__meta, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".meta must be null")
-                    data__meta_any_of_count89 += 1
+                    data__meta_any_of_count97 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count89:
+            if not data__meta_any_of_count97:
                 raise Invalid("" + (name_prefix or "data") + ".meta cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count90 = 0
-            if not data__head_any_of_count90:
+            data__head_any_of_count98 = 0
+            if not data__head_any_of_count98:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count90 += 1
+                    data__head_any_of_count98 += 1
                 except Invalid: pass
-            if not data__head_any_of_count90:
+            if not data__head_any_of_count98:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count90 += 1
+                    data__head_any_of_count98 += 1
                 except Invalid: pass
-            if not data__head_any_of_count90:
+            if not data__head_any_of_count98:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count91 = 0
-            if not data__branch_any_of_count91:
+            data__branch_any_of_count99 = 0
+            if not data__branch_any_of_count99:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count91 += 1
+                    data__branch_any_of_count99 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count91:
+            if not data__branch_any_of_count99:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count91 += 1
+                    data__branch_any_of_count99 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count91:
+            if not data__branch_any_of_count99:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "operation" in data_keys:
             data_keys.remove("operation")
             data__operation = data["operation"]
-            data__operation_any_of_count92 = 0
-            if not data__operation_any_of_count92:
+            data__operation_any_of_count100 = 0
+            if not data__operation_any_of_count100:
                 try:
                     _line(data__operation, (name_prefix or "data") + ".operation")
-                    data__operation_any_of_count92 += 1
+                    data__operation_any_of_count100 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count92:
+            if not data__operation_any_of_count100:
                 try:
                     if not isinstance(data__operation, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".operation must be null")
-                    data__operation_any_of_count92 += 1
+                    data__operation_any_of_count100 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count92:
+            if not data__operation_any_of_count100:
                 raise Invalid("" + (name_prefix or "data") + ".operation cannot be validated by any definition")
         if "changed" in data_keys:
             data_keys.remove("changed")
@@ -3694,36 +4297,36 @@ def _omission(data, name_prefix=None):
         if "size" in data_keys:
             data_keys.remove("size")
             data__size = data["size"]
-            data__size_any_of_count93 = 0
-            if not data__size_any_of_count93:
+            data__size_any_of_count101 = 0
+            if not data__size_any_of_count101:
                 try:
                     _count(data__size, (name_prefix or "data") + ".size")
-                    data__size_any_of_count93 += 1
+                    data__size_any_of_count101 += 1
                 except Invalid: pass
-            if not data__size_any_of_count93:
+            if not data__size_any_of_count101:
                 try:
                     if not isinstance(data__size, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".size must be null")
-                    data__size_any_of_count93 += 1
+                    data__size_any_of_count101 += 1
                 except Invalid: pass
-            if not data__size_any_of_count93:
+            if not data__size_any_of_count101:
                 raise Invalid("" + (name_prefix or "data") + ".size cannot be validated by any definition")
         if "sha256" in data_keys:
             data_keys.remove("sha256")
             data__sha256 = data["sha256"]
-            data__sha256_any_of_count94 = 0
-            if not data__sha256_any_of_count94:
+            data__sha256_any_of_count102 = 0
+            if not data__sha256_any_of_count102:
                 try:
                     _digest(data__sha256, (name_prefix or "data") + ".sha256")
-                    data__sha256_any_of_count94 += 1
+                    data__sha256_any_of_count102 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count94:
+            if not data__sha256_any_of_count102:
                 try:
                     if not isinstance(data__sha256, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".sha256 must be null")
-                    data__sha256_any_of_count94 += 1
+                    data__sha256_any_of_count102 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count94:
+            if not data__sha256_any_of_count102:
                 raise Invalid("" + (name_prefix or "data") + ".sha256 cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -3795,8 +4398,8 @@ def _document_baseline(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count95 = 0
-            if not data__command_any_of_count95:
+            data__command_any_of_count103 = 0
+            if not data__command_any_of_count103:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -3806,9 +4409,9 @@ def _document_baseline(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count95 += 1
+                    data__command_any_of_count103 += 1
                 except Invalid: pass
-            if not data__command_any_of_count95:
+            if not data__command_any_of_count103:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -3826,9 +4429,9 @@ def _document_baseline(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count95 += 1
+                    data__command_any_of_count103 += 1
                 except Invalid: pass
-            if not data__command_any_of_count95:
+            if not data__command_any_of_count103:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -3920,6 +4523,7 @@ VALIDATORS: dict[str, Any] = {
     'evidence': _document_evidence,
     'feature': _document_feature,
     'handoff': _document_handoff,
+    'layer': _document_layer,
     'lease': _document_lease,
     'operation': _document_operation,
     'project': _document_project,
@@ -3927,6 +4531,7 @@ VALIDATORS: dict[str, Any] = {
     'registry': _document_registry,
     'run': _document_run,
     'session': _document_session,
+    'value': _document_value,
 }
 
 
@@ -3938,21 +4543,30 @@ RECORDS: dict[str, Any] = {
     'blocker': _data_blocker,
     'checkpoint': _document_checkpoint,
     'commit': _data_commit,
+    'cut': _data_cut,
     'decision': _data_decision,
     'evidence': _document_evidence,
     'feature.status': _data_feature_status,
     'handoff': _document_handoff,
     'head': _data_head,
+    'interrupted': _data_interrupted,
+    'layer': _data_layer,
     'note': _data_note,
     'operation': _document_operation,
     'question': _document_question,
     'recovery': _data_recovery,
     'rewritten': _data_rewritten,
     'run': _document_run,
+    'session.code': _data_session_code,
     'session.created': _data_session_created,
     'session.feature': _data_session_feature,
+    'session.forked': _data_session_forked,
     'session.state': _data_session_state,
+    'signal': _data_signal,
     'step': _data_step,
+    'step.retry': _data_step_retry,
+    'step.started': _data_step_started,
+    'transaction': _data_transaction,
     'unblocked': _data_unblocked,
 }
 

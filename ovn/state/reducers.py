@@ -13,12 +13,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ovn import names
 from ovn.model import codec, documents
-from ovn.model.documents import ENDED_STATES, Attempt, Blocker, Feature, Rewrite, Session, Work
+from ovn.model.documents import (
+    ENDED_STATES,
+    Attempt,
+    Blocker,
+    Feature,
+    Layer,
+    Rewrite,
+    Session,
+    Value,
+    Work,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ovn.model.records import Record
+
+
+WORK = frozenset(("step", "retry"))
+"""The verbs whose records count as steps of a session."""
 
 
 class Documents(Protocol):
@@ -152,6 +166,8 @@ def _unblocked(event: Event) -> Effect:
 
 
 def _step(event: Event) -> Effect:
+    if event.data.get("verb", "step") not in WORK:
+        return _NOTHING  # the outcome of another call, kept for replay
     failed = event.data["outcome"] == "failed"
     return _session(steps=event.session.steps + 1, steps_failed=event.session.steps_failed + failed)
 
@@ -210,7 +226,19 @@ def _feature_status(event: Event) -> Effect:
     done = status == "done"
     fields["finished"] = event.at if done else None
     fields["completed"] = (before.completed or _next_completed(event.docs)) if done else None
-    return Effect({}, {path: replace(before, **fields)})
+    kept = _accepted(event, event.data["feature"]) if done else {}
+    return Effect({}, {**kept, path: replace(before, **fields)})
+
+
+def _accepted(event: Event, feature: str) -> dict[str, Any]:
+    """Return the feature's values of PERSISTENT as values of LONG_TERM: its evidence was accepted."""
+    folder = names.layer_folder("persistent")
+    values = (event.docs.get(f"{folder}/{name}") for name in event.docs.names(folder))
+    return {
+        names.value_file("long_term", one.key): replace(one, layer="long_term", at=event.at)
+        for one in values
+        if one is not None and one.feature == feature
+    }
 
 
 def _next_completed(docs: Documents) -> int:
@@ -251,8 +279,77 @@ def _handoff(event: Event) -> Effect:
     return Effect({}, {names.handoff_file(event.session.id): document})
 
 
-def _recovery(_event: Event) -> Effect:
+def _question(event: Event) -> Effect:
+    """A question is answered once: who comes second, person or deadline, changes nothing."""
+    document = codec.decode(documents.Question, dict(event.data))
+    path = names.question_file(document.id)
+    before = event.docs.get(path)
+    return _NOTHING if before is not None and before.answer is not None else Effect({}, {path: document})
+
+
+def _recorded(_event: Event) -> Effect:
+    """What a replay or a reader of the story wants, and no document shows."""
     return _NOTHING
+
+
+# -- what programs keep, take back and copy ------------------------------------------------
+
+
+def _layer(event: Event) -> Effect:
+    put, drop = event.data["set"], event.data["drop"]
+    if event.data["layer"] == "session":
+        path = names.layer_file(event.session.id)
+        before: Layer | None = event.docs.get(path)
+        values = {**(before.values if before else {}), **put}
+        kept = {key: value for key, value in values.items() if key not in drop}
+        return Effect({}, {path: Layer(1, event.session.id, kept)})
+    layer, session = event.data["layer"], event.session
+    gone = {names.value_file(layer, key): None for key in drop}
+    fresh = {
+        names.value_file(layer, key): Value(1, layer, key, value, event.at, session.id, session.feature)
+        for key, value in put.items()
+    }
+    return Effect({}, {**gone, **fresh})
+
+
+def _transaction(event: Event) -> Effect:
+    """One that was rolled back leaves the session as it was when it began, but for the counts."""
+    if event.data["state"] != "rolled_back":
+        return _NOTHING
+    before, session = event.data.get("before", {}), event.session
+    fields: dict[str, Any] = {
+        name: getattr(session, name)[: before[name]]
+        for name in ("notes", "decisions", "commits")
+        if isinstance(before.get(name), int) and before[name] >= 0
+    }
+    fields |= _blockers(before)
+    values = before.get("values")
+    changed = {names.layer_file(session.id): Layer(1, session.id, values)} if isinstance(values, dict) else {}
+    return Effect(fields, changed)
+
+
+def _blockers(data: Mapping[str, Any]) -> dict[str, tuple[Blocker, ...]]:
+    """Return the field ``blockers`` as a record has it; nothing where it has none of use."""
+    found = data.get("blockers")
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        return {}
+    return {
+        "blockers": tuple(
+            Blocker(str(one.get("id")), str(one.get("text")), bool(one.get("open"))) for one in found
+        )
+    }
+
+
+def _code(event: Event) -> Effect:
+    return _session(code=event.data["code"])
+
+
+def _forked(event: Event) -> Effect:
+    """A copy begins with what its original had noted up to there."""
+    fields: dict[str, Any] = {name: tuple(event.data.get(name, ())) for name in ("notes", "decisions")}
+    values = event.data.get("values")
+    changed = {names.layer_file(event.session.id): Layer(1, event.session.id, values)} if values else {}
+    return Effect({**fields, **_blockers(event.data)}, changed)
 
 
 REDUCERS: dict[str, Callable[[Event], Effect]] = {
@@ -274,9 +371,18 @@ REDUCERS: dict[str, Callable[[Event], Effect]] = {
     "evidence": _evidence,
     "baseline": _baseline,
     "operation": _whole(documents.Operation, names.operation_file),
-    "question": _whole(documents.Question, names.question_file),
-    "recovery": _recovery,
+    "question": _question,
+    "recovery": _recorded,
     "handoff": _handoff,
     "run": _whole(documents.Run, names.run_file),
     "step": _step,
+    "step.started": _recorded,
+    "step.retry": _recorded,
+    "transaction": _transaction,
+    "layer": _layer,
+    "signal": _recorded,
+    "interrupted": _recorded,
+    "cut": _recorded,
+    "session.code": _code,
+    "session.forked": _forked,
 }

@@ -154,6 +154,9 @@ _EVENTS: dict[str, Callable[[str, dict[str, Any]], Telling]] = {
         "start", lambda data: data.get("feature") or data.get("goal") or data["kind"]
     ),
     "session.state": _state,
+    "session.code": _telling("code", lambda data: data["code"] or "no version"),
+    "session.forked": _telling("fork", lambda data: f"of {data['session']}, up to {data['through']}"),
+    "signal": _telling("signal", lambda data: data["name"]),
     "session.feature": _telling("feature", lambda data: data["feature"] or "none"),
     "attempt.started": _telling(
         "attempt",

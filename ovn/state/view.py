@@ -11,7 +11,18 @@ from ovn.state.tip import Overlay
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ovn.model.documents import Baseline, Feature, Handoff, Operation, Project, Question, Run, Session
+    from ovn.model.documents import (
+        Baseline,
+        Feature,
+        Handoff,
+        Layer,
+        Operation,
+        Project,
+        Question,
+        Run,
+        Session,
+        Value,
+    )
     from ovn.state.tip import Damage, Tip
 
 
@@ -104,6 +115,19 @@ class View:
     def runs(self) -> dict[str, Run]:
         """Return all runs by id."""
         return self._all("runs")
+
+    def layer(self, session: str) -> dict[str, Any]:
+        """Return what a session keeps in the layer SESSION, by key."""
+        found: Layer | None = self.get(names.layer_file(session))
+        return dict(found.values) if found is not None else {}
+
+    def values(self, layer: str) -> dict[str, Value]:
+        """Return the values of ``persistent`` or ``long_term`` by key."""
+        return {one.key: one for one in self._all(names.layer_folder(layer)).values()}
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names in a folder of the state branch, sorted."""
+        return list(self._docs.names(folder))
 
     def _all(self, folder: str) -> dict[str, Any]:
         stems = [name.removesuffix(".json") for name in self._docs.names(folder) if name.endswith(".json")]
