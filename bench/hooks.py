@@ -4,7 +4,8 @@
 
 The repositories take turns, so that a machine which grows slow is slow for each. Hooks where
 nobody works may cost 5 ms each, a commit in a session 100 ms more than one without hooks, and
-the same whether 10 or 1,000 sessions went before.
+the same whether 10 or 1,000 sessions went before. Judged by the least of each: whatever else
+the machine does can only add; the medians stand beside it.
 """
 
 from __future__ import annotations
@@ -60,22 +61,22 @@ def main(rounds: int) -> int:
 
 
 def report(times: dict[str, list[float]], rounds: int) -> int:
-    """Print the figures; medians of each, and medians of the differences within a round."""
-    bare = times["no hooks"]
-    print(f"{rounds} commits each, medians")
+    """Print the figures; return 1 when a target is missed."""
+    least = {name: min(found) * 1e3 for name, found in times.items()}
+    bare = least["no hooks"]
+    print(f"{rounds} commits each: least, median; least against no hooks")
     missed = 0
     for name, found in times.items():
-        more = statistics.median(one - base for one, base in zip(found, bare, strict=True)) * 1e3
-        median = statistics.median(found)
-        allowed = PER_HOOK * RUNS if "nobody" in name else IN_A_SESSION
-        verdict = "" if name == "no hooks" else f"   +{more:6.1f} ms (target +{allowed:g})"
-        print(f"{name:28} {median * 1e3:7.1f} ms   {median / statistics.median(bare):5.2f} x{verdict}")
-        missed += name != "no hooks" and more > allowed
-        if "nobody" in name:
-            print(f"{'  a hook':28} {more / RUNS:7.2f} ms   (target {PER_HOOK:g})")
-    growth = statistics.median(times["in a session, 1,000 before"]) / statistics.median(
-        times["in a session, 10 before"]
-    )
+        line = f"{name:28} {least[name]:7.1f} {statistics.median(found) * 1e3:7.1f} ms"
+        if name != "no hooks":
+            allowed = PER_HOOK * RUNS if "nobody" in name else IN_A_SESSION
+            more = least[name] - bare
+            missed += more > allowed
+            line += f"   {least[name] / bare:5.2f} x   +{more:5.1f} ms (target +{allowed:g})"
+        print(line)
+    each = (least["hooks, nobody works"] - bare) / RUNS
+    print(f"{'  a hook where nobody works':28} {each:7.2f} ms (target {PER_HOOK:g})")
+    growth = least["in a session, 1,000 before"] / least["in a session, 10 before"]
     print(f"1,000 sessions before / 10 before = {growth:.2f}")
     return int(missed > 0)
 

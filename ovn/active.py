@@ -4,10 +4,11 @@
 
     .git/ovn/active/<work tree>   session=, feature=, kind=, run=, generation=, protect=
     .git/ovn/beat/<session>       empty; its mtime is the last sign of life
+    .git/ovn/fence/<session>      the lease's generation: who has an older one was taken over
     .git/ovn/debt/<session>       worktree=, since=: the session ended without a handoff
 
-The hook shim reads the first and the last and touches the second. They are a copy for the
-hooks' sake: leases and the state branch are the truth, and ``resume`` writes them anew.
+The hook shim reads them and touches the beat. They are a copy for the hooks' sake: leases,
+journals and the state branch are the truth, and ``resume`` writes them anew.
 Standard library only, without pathlib, re and typing: git hooks load it and have 25 ms.
 """
 
@@ -73,12 +74,12 @@ def write(local: Local, worktree: str, active: Active) -> None:
         "generation": str(active.generation),
         "protect": "1" if active.protect else "0",
     }
-    _put(local, names.ACTIVE_FOLDER, worktree, fields)
+    _put(local, names.ACTIVE_FOLDER, worktree, _lines(fields))
 
 
 def read(local: Local, worktree: str) -> Active | None:
     """Return who works in a work tree; None for nobody, or for a file that says nothing of use."""
-    fields = _get(local, names.ACTIVE_FOLDER, worktree)
+    fields = _fields(_get(local, names.ACTIVE_FOLDER, worktree))
     if not names.is_name(fields.get("session", "")):
         return None
     generation = fields.get("generation", "")
@@ -126,14 +127,27 @@ def last_beat(local: Local, session: str) -> float | None:
 
 
 def drop_beat(local: Local, session: str) -> None:
-    """Forget the session's beat: it ended."""
+    """Forget the session's beat and fence: it ended."""
     _drop(local, names.BEAT_FOLDER, session)
+    _drop(local, names.FENCE_FOLDER, session)
+
+
+def fence(local: Local, session: str, generation: int) -> None:
+    """Tell the hooks which generation of the session's lease works now."""
+    _put(local, names.FENCE_FOLDER, session, f"{generation}\n")
+
+
+def fence_of(local: Local, session: str) -> int:
+    """Return the generation below which nobody may work for the session; 0 when none is known."""
+    text = _get(local, names.FENCE_FOLDER, session).strip()
+    return int(text) if text.isdecimal() else 0
 
 
 def owe(local: Local, debt: Debt) -> None:
     """Note that a session left without a handoff; noting it again changes nothing."""
     if debt.session not in _listed(local, names.DEBT_FOLDER):
-        _put(local, names.DEBT_FOLDER, debt.session, {"worktree": debt.worktree, "since": debt.since})
+        fields = {"worktree": debt.worktree, "since": debt.since}
+        _put(local, names.DEBT_FOLDER, debt.session, _lines(fields))
 
 
 def pay(local: Local, session: str) -> None:
@@ -145,7 +159,7 @@ def debts(local: Local, worktree: str | None = None) -> list[Debt]:
     """Return the debts of a work tree (None: of all), by session."""
     found = []
     for session in _listed(local, names.DEBT_FOLDER):
-        fields = _get(local, names.DEBT_FOLDER, session)
+        fields = _fields(_get(local, names.DEBT_FOLDER, session))
         debt = Debt(session, fields.get("worktree", ""), fields.get("since", ""))
         if worktree in (None, debt.worktree):
             found.append(debt)
@@ -159,23 +173,30 @@ def _path(local: Local, folder: str, name: str) -> str:
     return os.path.join(local, folder, names.check_name(name))
 
 
-def _put(local: Local, folder: str, name: str, fields: dict[str, str]) -> None:
+def _lines(fields: dict[str, str]) -> str:
+    return "".join(f"{key}={value}\n" for key, value in fields.items())
+
+
+def _fields(text: str) -> dict[str, str]:
+    return {key: value for key, _, value in (line.partition("=") for line in text.splitlines())}
+
+
+def _put(local: Local, folder: str, name: str, text: str) -> None:
     """Write the file whole or not at all: a hook may read at any moment."""
     path = _path(local, folder, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     scratch = f"{path}.{os.getpid()}.tmp"
     with open(scratch, "w", encoding="utf-8") as file:
-        file.write("".join(f"{key}={value}\n" for key, value in fields.items()))
+        file.write(text)
     os.replace(scratch, path)
 
 
-def _get(local: Local, folder: str, name: str) -> dict[str, str]:
+def _get(local: Local, folder: str, name: str) -> str:
     try:
         with open(_path(local, folder, name), encoding="utf-8", errors="replace") as file:
-            lines = file.read(4096).splitlines()
+            return file.read(4096)
     except FileNotFoundError:
-        return {}
-    return {key: value for key, _, value in (line.partition("=") for line in lines)}
+        return ""
 
 
 def _listed(local: Local, folder: str) -> list[str]:

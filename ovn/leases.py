@@ -173,7 +173,7 @@ class Leases:
                     and not self.dead(old)
                 ):
                     raise _held(old)
-                generation = 1 + max(floor, old.generation if old else 0, self._fence(kind, session))
+                generation = 1 + max(floor, old.generation if old else 0, self._least(kind, session))
                 lease = Lease(1, kind, name, session, generation, rfc3339(self._clock.now()), who, run)
                 if self._swap(ref, lease, old):
                     break
@@ -212,7 +212,7 @@ class Leases:
     def _may_join(self, old: Held, session: str, join: bool) -> bool:
         return join and old.lease.session == session and old.lease.holder.pid is None
 
-    def _fence(self, kind: str, session: str) -> int:
+    def _least(self, kind: str, session: str) -> int:
         """Return the generation that the session's journal asks for; 0 where that is no matter."""
         return self._store.journal(session).generation() if kind == "session" else 0
 
@@ -221,12 +221,17 @@ class Leases:
         won = self._reread(lease)
         crash_point("lease.after_take")
         if lease.kind == "session":
-            self._store.journal(lease.session).set_generation(lease.generation)
+            self._set_fence(lease.session, lease.generation)
         if old is not None and old.lease.session != lease.session:
-            journal = self._store.journal(old.lease.session)
-            journal.set_generation(journal.generation() + 1)
+            other = old.lease.session
+            self._set_fence(other, self._store.journal(other).generation() + 1)
         active.beat(self._local, lease.session)
         return won
+
+    def _set_fence(self, session: str, generation: int) -> None:
+        """Have the journal refuse older holders, and the hooks too."""
+        self._store.journal(session).set_generation(generation)
+        active.fence(self._local, session, generation)
 
     def _reread(self, lease: Lease) -> Held:
         now = self.current(lease.kind, lease.name)

@@ -86,6 +86,16 @@ def test_a_beat_is_the_file_s_mtime(tmp_path):
     assert active.last_beat(tmp_path, "a") is None
 
 
+def test_a_fence_goes_with_the_beat(tmp_path):
+    assert active.fence_of(tmp_path, "a") == 0
+    active.fence(tmp_path, "a", 3)
+    assert active.fence_of(tmp_path, "a") == 3
+    (tmp_path / "fence" / "a").write_text("?")
+    assert active.fence_of(tmp_path, "a") == 0
+    active.drop_beat(tmp_path, "a")
+    assert not (tmp_path / "fence" / "a").exists()
+
+
 def test_a_debt_stays_until_it_is_paid(tmp_path):
     assert active.debts(tmp_path) == []
     active.owe(tmp_path, Debt("a", "main", "2026-11-22T01:00:00.000Z"))

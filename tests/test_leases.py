@@ -239,6 +239,7 @@ def test_the_work_tree_s_new_session_fences_off_the_old_one(held, store, gone):
     held.take("worktree", "main", "session-002", pid=None)
     with pytest.raises(StaleLease):
         store.journal("session-001").append(b"{}", first.generation)
+    assert active.fence_of(store.location.local, "session-001") == first.generation + 1
     again = held.take("session", "session-001", "session-001", pid=None)
     store.journal("session-001").append(b"{}", again.generation)
 

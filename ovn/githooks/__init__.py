@@ -1,5 +1,5 @@
 """Layer 6: git's hooks. The shim is ``hooks/ovn-hook.sh``; it starts ``entry.py`` where it must.
 
-``rules``, ``observe`` and ``entry`` run under ``python -I -S`` and have 25 ms: the standard
-library only, and of it neither pathlib, re, json nor typing.
+``entry``, ``dispatch``, ``rules`` and ``observe`` run under ``python -I -S`` and have 25 ms:
+the standard library only, and of it neither pathlib, re, json nor typing.
 """

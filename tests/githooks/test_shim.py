@@ -168,10 +168,21 @@ def test_a_debt_of_another_work_tree_is_nobody_s_business_here(shift):
     assert answer.stderr == b""
 
 
-def test_a_holder_that_was_taken_over_may_not_commit(shift):
-    shift.journal.set_generation(2)
-    said = refused(shift.repo, "commit", "--allow-empty", "-m", "x")
+@pytest.mark.parametrize("carried", [{}, {"OVN_GENERATION": "1"}])
+def test_a_holder_that_was_taken_over_may_not_commit(shift, carried):
+    active.fence(shift.location.local, "session-001", 2)
+    said = refused(shift.repo, "commit", "--allow-empty", "-m", "x", env=OWN | carried)
     assert "session 'session-001' was taken over: its generation is 2, this process has 1" in said
+
+
+@pytest.mark.parametrize("carried", [{"OVN_GENERATION": "0"}, {"OVN_RUN_ID": "20261121-efgh"}])
+def test_what_is_left_of_an_earlier_run_may_not_commit(hooked, begin, carried):
+    begin(hooked, run="20261122-abcd")
+    assert "was taken over" in refused(hooked, "commit", "--allow-empty", "-m", "x", env=OWN | carried)
+    hooked.git(
+        "commit", "-q", "--allow-empty", "-m", "x",
+        env=OWN | {"OVN_RUN_ID": "20261122-abcd", "OVN_GENERATION": "1"},
+    )  # fmt: skip
 
 
 def test_what_a_holder_that_was_taken_over_commits_all_the_same_is_not_recorded(shift):
@@ -417,6 +428,7 @@ def test_rules_that_crash_are_closed_to_sessions_and_open_to_people(hooked, begi
     crash = tmp_path / "entry.py"
     crash.write_text("raise SystemExit(1)\n")
     (shift.location.local / "hooks" / "python").write_text(f"{sys.executable}\n{crash}\n")
+    active.owe(shift.location.local, Debt("session-009", "elsewhere", "x"))
     assert "could not be run (exit code 1)" in refused(hooked, "commit", "--allow-empty", "-m", "x")
     answer = hooked.run("commit", "-q", "--allow-empty", "-m", "x")
     assert b"the rules of pre-commit could not be run" in answer.stderr
@@ -428,7 +440,7 @@ def test_where_git_ovn_was_purged_the_shim_is_nothing(hooked):
     assert answer.stderr == b""
 
 
-def test_two_pythons_a_commit_at_most(shift):
+def test_one_python_a_commit_and_two_at_most(shift):
     """Counted by a Python that counts itself."""
     counter = shift.repo.path.parent / "counted"
     python = shift.repo.path.parent / "python"
@@ -438,6 +450,10 @@ def test_two_pythons_a_commit_at_most(shift):
     config.write_text(config.read_text().replace(sys.executable, str(python)))
     change(shift.repo)
     shift.repo.git("commit", "-q", "-m", "x\n\nSigned-off-by: me", env=OWN)
+    assert counter.read_text() == "post-commit\n"
+    counter.unlink()
+    active.owe(shift.location.local, Debt("session-009", "elsewhere", "x"))
+    shift.repo.git("commit", "-q", "--allow-empty", "-m", "x", env=OWN)
     assert counter.read_text() == "pre-commit\npost-commit\n"
     counter.unlink()
     refused(shift.repo, "commit", "--allow-empty", "-m", "x\n\nOvn-Evidence: y")
