@@ -84,7 +84,11 @@ def take(
     """
     guard = filters.guard(git, trusted=trusted)
     limits = selection.Limits(max_file_bytes, max_total_bytes)
-    with indexes.private_folder(git.location) as folder, Disk(git.location.tree()) as disk:
+    with (
+        disk_errors("cannot take a snapshot"),
+        indexes.private_folder(git.location) as folder,
+        Disk(git.location.tree()) as disk,
+    ):
         camera = _Camera(guard, objects, disk, limits, folder, trusted=trusted)
         unsteady: set[bytes] = set()
         number, last = 0, ""
@@ -166,8 +170,7 @@ class _Camera:
         if not self.trusted:
             listing = self.guard.git.run("ls-files", "-s", "-v", "-z").out
             unseen = [row.path for row in status.parse_rows(listing) if row.entry.kind == "commit"]
-        with disk_errors("cannot look at the work tree"):
-            return selection.select(self.disk, found, flagged, self.limits, unseen)
+        return selection.select(self.disk, found, flagged, self.limits, unseen)
 
     def _read(
         self,

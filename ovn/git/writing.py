@@ -44,17 +44,17 @@ def apply(git: Git, objects: ObjectStore, plan: Plan, *, trusted: bool = True) -
     guard = filters.guard(git, trusted=trusted)
     guard.check(plan.writes)
     with (
+        disk_errors("cannot write the work tree"),
         indexes.private_folder(git.location) as folder,
         indexes.index_lock(git.location, folder) as lock,
         Disk(git.location.tree()) as disk,
     ):
-        with disk_errors("cannot write the work tree"):
-            _must_lose_nothing(disk, plan)
-            _must_be_as_seen(disk, plan)
-            _delete(disk, plan)
-            _make_room(disk, plan)
-            for path in plan.folders:
-                disk.make_folders(path)
+        _must_lose_nothing(disk, plan)
+        _must_be_as_seen(disk, plan)
+        _delete(disk, plan)
+        _make_room(disk, plan)
+        for path in plan.folders:
+            disk.make_folders(path)
         if plan.writes:
             _write(guard, folder / "target", plan)
         crash_point("operation.after_files")
