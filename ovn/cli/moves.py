@@ -47,7 +47,7 @@ def tell(context: Context, outcome: Outcome, done: str) -> None:
 
 
 def _tell_plan(context: Context, description: dict[str, object]) -> None:
-    for name, letter in (("writes", "M"), ("deletes", "D")):
+    for name, letter in (("creates", "A"), ("writes", "M"), ("deletes", "D")):
         paths = description.get(name)
         for path in paths if isinstance(paths, list) else ():
             context.out.line(f"{letter}  {path}")

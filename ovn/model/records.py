@@ -7,10 +7,13 @@ what they make with the validators generated from ``schemas/``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovn.errors import InvalidDocument
 from ovn.model.canonical import Json, dump_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Record = dict[str, Any]
 
@@ -55,6 +58,23 @@ TYPES: dict[str, bool] = {
 reducer and a subject line."""
 
 MEANINGFUL = frozenset(kind for kind, meaning in TYPES.items() if meaning)
+
+QUIET: dict[str, Callable[[Json], bool]] = {
+    "session.state": lambda data: data["state"] == "active",
+    "checkpoint": lambda data: data["kind"] == "safety",
+    "operation": lambda data: data["state"] == "open" or data["verb"] == "commit" or bool(data["undone_by"]),
+    "run": lambda data: data["state"] == "running" and bool(data["sessions"]),
+}
+"""Where a type has a meaning and one of its records adds none: the start says that a session is
+active, the operation that a safety checkpoint was taken and what it took back, the commit
+itself that it was made, a session which run it belongs to. They go with the event they lead to."""
+
+
+def is_event(record: Record) -> bool:
+    """Tell whether the record has a meaning of its own: folded at once, a line of the story."""
+    kind = record["type"]
+    quiet = QUIET.get(kind)
+    return TYPES[kind] and not (quiet is not None and quiet(record["data"]))
 
 
 def make(kind: str, data: Json, *, at: str, by: str) -> Record:

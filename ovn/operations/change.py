@@ -43,9 +43,11 @@ class Change:
         self.plan = restore.plan(self._git, store.objects, target, shot, paths=paths, with_index=with_index)
 
     def describe(self) -> dict[str, object]:
-        """Return what ``--dry-run`` prints: paths written and deleted, the branch's move, losses."""
+        """Return what ``--dry-run`` prints: paths created, written and deleted, the branch's move, losses."""
+        new = [path for path in self.plan.writes if self.plan.seen.get(path) is None]
         return {
-            "writes": [quote(path) for path in sorted(self.plan.writes)],
+            "creates": [quote(path) for path in sorted(new)],
+            "writes": [quote(path) for path in sorted(set(self.plan.writes) - set(new))],
             "deletes": [quote(path) for path in self.plan.deletes],
             "kept": [quote(path) for path in sorted(self.plan.kept)],
             "head": self.head if self.head != self._shot.head else None,

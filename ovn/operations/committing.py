@@ -47,7 +47,7 @@ def _commit(store: StateStore, order: Order, shot: Snapshot, message: str, timeo
         write(store, replace(operation, state="reversed", after=None), order.by)
         raise
     crash_point("commit.after")
-    if commit is not None:
+    if commit is not None and not _known(store, order.session, commit):
         data = {"commit": commit, "kind": "own", "feature": order.feature, "subject": message.splitlines()[0]}
         at = rfc3339(store.clock.now())
         store.record(
@@ -56,6 +56,12 @@ def _commit(store: StateStore, order: Order, shot: Snapshot, message: str, timeo
     after = checkpoints.look(store, order.limits)
     write(store, replace(operation, state="done", after=place(after)), order.by)
     return commit
+
+
+def _known(store: StateStore, session: str, commit: str) -> bool:
+    """Tell whether the post-commit hook has recorded the commit already."""
+    found = store.view().session(session)
+    return found is not None and any(work.commit == commit for work in found.commits)
 
 
 def _signed(order: Order, message: str) -> str:

@@ -101,7 +101,7 @@ def chunks(numbered: Iterable[Numbered]) -> Iterator[Chunk]:
     """
     run: list[Numbered] = []
     for seq, record in numbered:
-        if record["type"] not in records.MEANINGFUL:
+        if not records.is_event(record):
             run.append((seq, record))
             continue
         if any(one["type"] == "step" for _, one in run):

@@ -255,9 +255,7 @@ class StateStore:
         if session not in self._folds:
             self._folds[session] = (seq - self.journal(session).count(), now)
         folded, when = self._folds[session]
-        return (
-            record["type"] in records.MEANINGFUL or seq - folded >= FOLD_RECORDS or now - when >= FOLD_SECONDS
-        )
+        return records.is_event(record) or seq - folded >= FOLD_RECORDS or now - when >= FOLD_SECONDS
 
     def _fold_or_defer(self, session: str) -> None:
         try:

@@ -125,10 +125,14 @@ def _baseline(session: str, data: dict[str, Any]) -> Telling:
     return f"baseline({session})", f"{text}, {_command(data['command'])}", data["failing"][:LISTED]
 
 
+_OPERATIONS = {"restore": "from {target}", "rollback": "to {target}", "undo": "of {undoes}", "commit": "made"}
+
+
 def _operation(session: str, data: dict[str, Any]) -> Telling:
-    target = f" {data['target'] or data['feature'] or data['undoes'] or ''}".rstrip()
+    said = "of feature {feature}" if data["feature"] else _OPERATIONS.get(data["verb"], "done")
+    end = "" if data["state"] == "done" else f", {data['state']}"
     undone = f", undone by {data['undone_by']}" if data["undone_by"] else ""
-    return f"{data['verb']}({session})", f"{data['state']}{target}{undone}", ()
+    return f"{data['verb']}({session})", said.format(**data) + end + undone, ()
 
 
 def _question(session: str, data: dict[str, Any]) -> Telling:

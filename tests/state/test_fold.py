@@ -27,13 +27,15 @@ def kinds(chunk: Chunk) -> str:
         ("step note session.state step", ["step+note", "session.state!", "step"]),
         ("note session.state note", ["note+session.state!", "note"]),
         ("note note", ["note+note"]),
+        ("active session.state", ["session.state+session.state!"]),
     ],
 )
 def test_steps_share_a_commit_and_each_event_has_one(night: Night, types: str, commits: list[str]) -> None:
     made = {
         "step": night.step,
         "note": lambda: night.record("note", text="x"),
-        "session.state": lambda: night.state("active"),
+        "session.state": lambda: night.state("crashed"),
+        "active": lambda: night.state("active"),
     }
     numbered = [(seq, made[kind]()) for seq, kind in enumerate(types.split(), 1)]
     assert [kinds(chunk) for chunk in fold.chunks(numbered)] == commits

@@ -18,8 +18,7 @@ run(20261122-abcd): ended, nothing left to do
 session(session-001): handed_off
 handoff(session-001): 1 accomplished, 1 next, 1 tried
 status(session-001): store failed, tests are red
-rollback(session-001): done session-001/0003
-rollback(session-001): open session-001/0003
+rollback(session-001): to session-001/0003
 checkpoint(session-001): failed-store
 evidence(session-001): store red
 attempt(session-001): 2 ended, killed, silent for 600 s
@@ -37,7 +36,6 @@ steps(session-001): 7-9
 attempt(session-001): 1 started, parser
 checkpoint(session-001): 0001 automatic
 baseline(session-001): 1 failing, pytest -q
-session(session-001): active
 start(session-001): parser
 run(20261122-abcd): claude on night/20261122-abcd
 feature: parser and store
@@ -129,7 +127,7 @@ def test_the_log_reads_as_the_night(repo: Repo, store: StateStore, night: Night)
         "accomplished: parser\nnext: store\ntried: sqlite ]0;title\n\n"
         "Ovn-Event: handoff\nOvn-Session: session-001\n"
     )
-    assert repo.git("log", "-1", "--format=%(trailers)", f"{names.STATE_BRANCH}~6") == (
+    assert repo.git("log", "-1", "--format=%(trailers)", f"{names.STATE_BRANCH}~5") == (
         "Ovn-Event: checkpoint\nOvn-Session: session-001\nOvn-Checkpoint: session-001/0004\n"
     )
     repo.fsck()
