@@ -225,10 +225,10 @@ def test_a_link_that_leads_in_a_circle_is_refused(tmp_path, file):
 def test_an_endless_file_is_not_read_to_its_end(tmp_path, file):
     with file.open("wb") as handle:
         handle.truncate(1 << 40)
-    before = time.monotonic()
+    before = time.process_time()
     with pytest.raises(InvalidConfig, match="the limit is 65536"):
         config.load(tmp_path, {})
-    assert time.monotonic() - before < 1
+    assert time.process_time() - before < 1
 
 
 # -- schema and classes ------------------------------------------------------------------------
@@ -285,13 +285,13 @@ def fuzz(rounds, seed):
         for _ in range(source.randint(0, 3)):
             at = source.randrange(len(text) + 1)
             text = text[:at] + source.choice(VALUES) + text[at + source.randint(0, 6) :]
-        before = time.monotonic()
+        before = time.process_time()
         try:
             parse(text)
             taken += 1
         except InvalidConfig as error:
             assert str(error).startswith(".overnight/config.yaml: ")
-        assert time.monotonic() - before < 1, text
+        assert time.process_time() - before < 1, text
     return taken
 
 

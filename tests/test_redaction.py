@@ -73,6 +73,6 @@ def test_taking_out_twice_changes_nothing_more(text):
     "text", ["a" * 200_000, "password" * 25_000, "https://" * 25_000, "eyJ" * 60_000, "-" * 200_000]
 )
 def test_hostile_text_takes_less_than_a_second(text):
-    before = time.monotonic()
+    before = time.process_time()
     redact(text)
-    assert time.monotonic() - before < 1
+    assert time.process_time() - before < 1

@@ -219,13 +219,13 @@ def fuzz(rounds, valid_json, seed):
     for round_ in range(rounds):
         kind, data = source.choice(valid_json)
         spoiled = hostile(data, source)
-        before = time.monotonic()
+        before = time.process_time()
         try:
             schema.load(kind, spoiled, "state/file.json")
         except OvnError as error:
             refused += 1
             assert str(error).startswith("state/file.json"), (round_, spoiled)
-        assert time.monotonic() - before < 1, (round_, spoiled[:200])
+        assert time.process_time() - before < 1, (round_, spoiled[:200])
     return refused
 
 
@@ -282,9 +282,9 @@ def test_five_thousand_hostile_documents_are_refused_in_our_own_words_within_a_s
 def test_a_large_wrong_document_is_refused_within_a_second(value):
     """jsonschema alone takes up to ten seconds to find the last of its half million errors."""
     data = json.dumps(value).encode()
-    before = time.monotonic()
+    before = time.process_time()
     try:
         schema.load("feature", data, "it")
     except InvalidDocument as error:
         assert len(str(error)) + len(error.hint or "") < 5000
-    assert time.monotonic() - before < 1
+    assert time.process_time() - before < 1

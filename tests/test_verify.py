@@ -70,11 +70,6 @@ def test_red_is_not_done_and_says_what_failed(store):
     assert verdict.why == "'echo it broke; exit 7' gave 7: it broke"
     assert store.view().feature("f1").status == "pending"
     assert [one.exit_code for one in store.view().feature("f1").evidence.commands] == [0, 7, 0]
-    with pytest.raises(
-        Unverified, match="feature 'f1' is not done: 'echo it broke; exit 7' gave 7"
-    ) as refusal:
-        verify.require(verdict)
-    assert refusal.value.exit_code == 1
 
 
 def test_a_done_feature_that_is_red_later_becomes_failed(store, repo):

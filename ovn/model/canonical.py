@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from itertools import accumulate
 from typing import Any
 
 from ovn.errors import InvalidDocument
@@ -21,6 +22,9 @@ MAX_DEPTH = 64
 """No document is deeper; jsonschema's recursion gives up at about 900."""
 
 _MAX_DIGITS = 400
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_NO_BRACKETS = re.compile(r"[^\[\]{}]+")
+_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 Json = Any
@@ -81,18 +85,9 @@ def _check_depth(text: str, what: str) -> None:
     """Refuse deep nesting before the parser recurses; brackets inside strings are skipped."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
-    depth, quoted, escaped = 0, False, False
-    for char in text:
-        if quoted:
-            quoted, escaped = (char != '"' or escaped), (char == "\\" and not escaped)
-        elif char == '"':
-            quoted = True
-        elif char in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise InvalidDocument(f"{what}: nested deeper than {MAX_DEPTH}")
-        elif char in "]}":
-            depth -= 1
+    brackets = _NO_BRACKETS.sub("", _STRING.sub("", text))
+    if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > MAX_DEPTH:
+        raise InvalidDocument(f"{what}: nested deeper than {MAX_DEPTH}")
 
 
 def _no_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

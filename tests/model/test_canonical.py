@@ -134,7 +134,7 @@ def test_the_reader_takes_what_only_looks_wrong(data):
     ids=["empty lists", "backslashes", "floats", "brackets in a text", "objects"],
 )
 def test_a_mebibyte_of_trouble_takes_less_than_a_second(data):
-    before = time.monotonic()
+    before = time.process_time()
     with contextlib.suppress(InvalidDocument):
         canonical.load(data)
-    assert time.monotonic() - before < 1
+    assert time.process_time() - before < 1

@@ -193,13 +193,13 @@ def fuzz(rounds, seed):
     taken = 0
     for _ in range(rounds):
         text = "".join(source.choices(PIECES, k=source.randint(1, 40)))
-        before = time.monotonic()
+        before = time.process_time()
         try:
             strictyaml.load(text.encode(), "it")
             taken += 1
         except InvalidConfig as error:
             assert str(error).startswith("it: ")
-        assert time.monotonic() - before < 1, text
+        assert time.process_time() - before < 1, text
     return taken
 
 
