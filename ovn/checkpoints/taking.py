@@ -62,8 +62,8 @@ def take(
 ) -> Taken:
     """Take a checkpoint of the work tree and return it, durable and recorded.
 
-    HEAD, index, stash, branches and files are byte for byte as before. Named checkpoints are
-    synced before they are acknowledged; automatic ones may be lost in a power cut.
+    HEAD, index, stash, branches and files are byte for byte as before. Also an automatic one is
+    synced: its ref is, and a ref without its objects would stop the user's ``git gc``.
     Raises NotTrusted, NoSpace, StaleLease and the errors of the snapshot.
     """
     started = store.clock.monotonic()
@@ -134,8 +134,7 @@ def _hold(store: StateStore, request: Request, checkpoint: Checkpoint) -> Checkp
         held = _commit(
             store, _named(store, replace(checkpoint, id=names.checkpoint_id(request.session, number)))
         )
-        if request.kind != "automatic":
-            host.sync_filesystem(store.location.common_dir)
+        host.sync_filesystem(store.location.common_dir)
         snapshots.verify(store.objects, held.commit, held.head)
         crash_point("checkpoint.before_ref")
         try:
