@@ -47,6 +47,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     "work through the night": {
         "run": ("run", "let an agent build feature after feature"),
         "stop": ("stop", "end the running night from another terminal"),
+        "demo": ("demo", "play a whole night in a scratch repository"),
     },
     "mend": {
         "doctor": ("doctor", "check machine, repository, state and hooks"),
