@@ -137,7 +137,7 @@ def _of_session(view: View, session: Session, config: Config) -> Facts:
         baseline_red=first is not None and _says_nothing(first),
         attempt=attempt,
         attempts_left=attempts_left(session, feature, config.budget.max_attempts_per_feature),
-        crash_loop=run is not None and run.crashes >= config.recovery.max_restarts,
+        crash_loop=run is not None and run.crashes > config.recovery.max_restarts,
         crashes=run.crashes if run else 0,
         waiting=waiting,
         until=until,

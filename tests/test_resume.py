@@ -412,7 +412,7 @@ def test_an_attempt_that_ended_well_waits_for_verification(store):
 
 def test_a_crash_loop_is_not_resumed_again(store):
     night(store)
-    crashed = Run(1, RUN, "running", AT, "main", None, None, "claude", crashes=5)
+    crashed = Run(1, RUN, "running", AT, "main", None, None, "claude", crashes=6)
     path = names.run_file(RUN)
     store.transact("run", "run", lambda _: {path: crashed})
     resumed = go(store)

@@ -38,10 +38,16 @@ class Broken:
 
 
 def verify_again(night: Night) -> tuple[Broken, ...]:
-    """Measure every done feature on HEAD's commit; red ones become failed. Return those."""
+    """Measure on HEAD's commit every feature that was done on its history; red ones become failed.
+
+    Return those. What is done on a branch that is not merged here is no part of this night.
+    """
     head = night.store.objects.resolve("HEAD", peel=True)
     known = night.store.view().features()
-    done = [one for one in features.in_order(known.values()) if one.status == "done" and one.verify]
+    every = [one for one in features.in_order(known.values()) if one.status == "done" and one.verify]
+    done = [one for one in every if head is not None and _is_here(night, one, head)]
+    if len(done) < len(every):
+        night.tell(f"{len(every) - len(done)} features are done on another branch, and not looked at here")
     if head is None or not done:
         return ()
     night.check_trust()
@@ -52,6 +58,12 @@ def verify_again(night: Night) -> tuple[Broken, ...]:
     broken = tuple(one for one in found if one is not None)
     night.tell(f"{len(done) - len(broken)} of {len(done)} done features hold on the last commit")
     return broken
+
+
+def _is_here(night: Night, feature: Feature, head: str) -> bool:
+    proven = feature.evidence.commit if feature.evidence else None
+    objects = night.store.objects
+    return proven is not None and objects.exists(proven) and objects.is_ancestor(proven, head)
 
 
 def first_bad(commits: Sequence[str], is_bad: Callable[[str], bool]) -> str:
@@ -120,7 +132,7 @@ def _breaker(night: Night, feature: Feature, where: Location | None, head: str) 
     """
     proven = feature.evidence.commit if feature.evidence else None
     objects = night.store.objects
-    if where is None or proven is None or not objects.exists(proven) or not objects.is_ancestor(proven, head):
+    if where is None or proven is None:
         return None
     since = [one.oid for one in objects.walk([head], [proven])][::-1]
     if not since or _is_red(night, feature, proven):

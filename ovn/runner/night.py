@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ovn import baseline, checkpoints, features, health, shift, trust
 from ovn.clock import parse_rfc3339
 from ovn.crash import crash_point
-from ovn.errors import LeaseHeld, NeedsPerson, NoSpace, OvnError, StaleLease, Unhealthy
+from ovn.errors import CrashLoop, LeaseHeld, NeedsPerson, NoSpace, OvnError, StaleLease, Unhealthy
 from ovn.facts import Us
 from ovn.runner import final, limits, recovering, runs, stop, work
 from ovn.runner.standing import Going
@@ -173,12 +173,14 @@ def _work(night: Night) -> tuple[str, str | None]:
                 end = work.carry_on(night, going)
                 if end is not None:
                     return end
-            word = night.why_stop() or _nothing_to_do(night)
+            word = ("stopped" if night.stopping.wish() else _nothing_to_do(night)) or night.why_stop()
             if word is not None:
                 return word, None
             going = _begin_session(night)
             if going is None:
                 return "nothing-left", "others work on what is left"
+    except CrashLoop:
+        return "crash-loop", None
     except NeedsPerson as error:
         return "needs-person", str(error)
     except Unhealthy as error:

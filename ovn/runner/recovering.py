@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ovn import resume, session_rules
-from ovn.errors import NeedsPerson
+from ovn.errors import CrashLoop, NeedsPerson
 from ovn.runner import attempt, ending, log, process, runs
 from ovn.runner.standing import Going
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def take_up(night: Night) -> Going | None:
     """Return the session that the dead runner left, ready to go on; None when there is none.
 
-    Raises NeedsPerson naming processes that cannot be ended, or what forbids to go on.
+    Raises NeedsPerson naming processes that cannot be ended, or what forbids to go on, CrashLoop.
     """
     document, view = night.document(), night.store.view()
     held = [view.session(one) for one in document.sessions]
@@ -31,6 +31,8 @@ def take_up(night: Night) -> Going | None:
         return None
     wish = resume.Wish(left.id, us=night.us, by="runner", limits=night.checkpoint_limits)
     found = resume.resume(night.store, night.config, wish)
+    if found.verdict.row == "crash-loop":
+        raise CrashLoop(found.verdict.reason)
     if found.generation is None:
         raise NeedsPerson(found.verdict.reason, hint=found.verdict.command)
     for line in found.said:
