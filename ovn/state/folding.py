@@ -11,15 +11,15 @@ import random
 from typing import TYPE_CHECKING, TypeVar
 
 from ovn import names
-from ovn.errors import InvalidDocument, Locked, NotInitialised, RefMoved, StateConflict
+from ovn.errors import CorruptObject, InvalidDocument, Locked, NotInitialised, RefMoved, StateConflict
 from ovn.git.disk import disk_errors
 from ovn.git.locks import break_stale_locks, repository_lock, tidy
 from ovn.host import sync_path
 from ovn.model.records import MEANINGFUL
-from ovn.state import segments
+from ovn.state import blobs, segments
 from ovn.state.branch import Branch
 from ovn.state.draft import Draft
-from ovn.state.fold import Aside, Commits, FoldReport, Slice, decode, slices
+from ovn.state.fold import MOST, Aside, Commits, FoldReport, Slice, decode, slices
 from ovn.state.journals import Journals
 from ovn.state.tip import Cache, Tip
 from ovn.state.view import View
@@ -48,10 +48,21 @@ class Folder:
         self.location = location
         self.objects = objects
         self.branch = Branch(objects)
-        self.journals = Journals(location, self.folded)
+        self.journals = Journals(location, self.folded, self.generation)
         self._cache = cache
         self._clock = clock
         self._tidy = False
+        self._known: dict[bytes, Record] = {}
+
+    def remember(self, payload: bytes, record: Record) -> None:
+        """Keep a step that this process recorded, so that its fold need not read and check it again.
+
+        Only steps: of them the fold looks at nothing that a caller could have changed since.
+        """
+        if record["type"] == "step":
+            if len(self._known) > MOST:
+                self._known.clear()
+            self._known[payload] = record
 
     def tip(self) -> Tip:
         """Return the documents at the tip that readers see."""
@@ -65,6 +76,11 @@ class Folder:
         """Return the number of the session's last folded record."""
         found = self.tip().get(names.session_file(session))
         return found.folded if found is not None else 0
+
+    def generation(self, session: str) -> int:
+        """Return the generation of the lease that the session's document knows."""
+        found = self.tip().get(names.session_file(session))
+        return found.generation if found is not None else 0
 
     def heal(self) -> tuple[str, ...]:
         """Clear what dead processes left, put back a branch that was lost; return what to say of it."""
@@ -146,18 +162,34 @@ class Folder:
     ) -> FoldReport:
         old = self._writable_tip()
         sound: list[tuple[int, Record]] = []
+        lines: dict[int, bytes] = {}
         bad: list[Aside] = []
         for seq, payload in part:
+            known = self._known.get(payload)
+            if known is not None:
+                lines[seq] = payload
+                sound.append((seq, known))
+                continue
             try:
                 sound.append((seq, decode(payload)))
             except InvalidDocument as error:
                 bad.append(self._set_aside(session, seq, str(error), payload))
         draft = Draft(self.objects)
-        commits = Commits(draft, self.objects, self._cache, session, self._clock.now(), old)
+        now = self._clock.now()
+        commits = Commits(draft, self.objects, self._cache, session, now, old, lines, self._large)
         commits.add(Slice(tuple(sound), through, tuple(bad), lost))
         self.branch.publish(draft.objects(commits.tip), commits.tip, old, f"fold {session}")
+        blobs.drop(self.location, blobs.of(record for _, record in sound))
+        for payload in lines.values():
+            self._known.pop(payload, None)
         asides = (*bad, *commits.without_effect)
         return FoldReport(tuple(commits.made), len(sound), set_aside=asides, said=tuple(commits.said))
+
+    def _large(self, oid: str) -> bytes | None:
+        try:
+            return blobs.get(self.location, self.objects, oid)
+        except CorruptObject:
+            return None
 
     def _writable_tip(self) -> str:
         """Return the tip to build on. Raises NotInitialised, FormatTooNew, StateConflict."""

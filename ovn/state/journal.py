@@ -56,7 +56,8 @@ class Tail:
 class Journal:
     """The journal in the folder ``path``; made by the first append.
 
-    ``first`` is the number of the first record of a new journal, or a function that says it.
+    ``first`` is the number of the first record of a new journal, ``generation`` that of the
+    lease it is fenced by from the beginning; or functions that say it.
     With ``durability="batched"`` a record is acknowledged when written, and on disk at
     ``flush``, ``close`` or anybody's next synced append. ``timeout`` is in seconds, for the
     lock. One object serves several threads, and a forked child too.
@@ -67,6 +68,7 @@ class Journal:
         path: str | os.PathLike[str],
         *,
         first: int | Callable[[], int] = 1,
+        generation: int | Callable[[], int] = 0,
         durability: Literal["sync", "batched"] = "sync",
         timeout: float = 30.0,
     ) -> None:
@@ -74,6 +76,7 @@ class Journal:
         self.durability = durability
         self.timeout = timeout
         self._first = first
+        self._generation = generation
         self._mutex = allocate_lock()
         self._file = JournalFile(self.folder, timeout)
         self._known = _NOWHERE  # file, epoch, bytes cut, tail and next number when we last looked
@@ -173,7 +176,7 @@ class Journal:
             with _Hold(self, create=False):
                 return Tail(*self._repaired(), self._aside())
         except NotFound:
-            return Tail(Header(base=self._number_of_first()), Content([], DATA, 0, []), self._aside())
+            return Tail(self._new_header(), Content([], DATA, 0, []), self._aside())
         except ReadOnlyRepository as error:
             raise JournalDamaged(f"journal '{self.folder}' is damaged, and read-only") from error
 
@@ -272,7 +275,7 @@ class Journal:
         """
         self._file.set_aside(f"{DAMAGED}{time.time_ns()}")
         buffer = self._file.read()
-        found = header or frames.salvage_header(buffer) or Header(base=self._number_of_first())
+        found = header or frames.salvage_header(buffer) or self._new_header()
         content = frames.read(buffer, found)
         sound = {frame.seq: frame for frame in (*content.frames, *content.survivors)}
         numbers = range(found.base, max(sound, default=found.base - 1) + 1)
@@ -286,11 +289,8 @@ class Journal:
         names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
         return [os.path.join(self.folder, name) for name in sorted(names) if name.startswith(DAMAGED)]
 
-    def _number_of_first(self) -> int:
-        return self._first() if callable(self._first) else self._first
-
     def _new_header(self) -> Header:
-        return Header(base=self._number_of_first())
+        return Header(base=_said(self._first), generation=_said(self._generation))
 
     # -- bytes -----------------------------------------------------------------------------
 
@@ -370,3 +370,7 @@ def _new_epoch(header: Header) -> Header:
 
 def _encoded(epoch: int, kept: Sequence[Frame]) -> bytes:
     return b"".join(frames.encode(epoch, frame.seq, frame.payload, frame.mark) for frame in kept)
+
+
+def _said(value: int | Callable[[], int]) -> int:
+    return value() if callable(value) else value

@@ -16,18 +16,27 @@ if TYPE_CHECKING:
 
 
 class Journals:
-    """One open journal per session. ``folded`` says up to which number a session is folded."""
+    """One open journal per session.
 
-    def __init__(self, location: Location, folded: Callable[[str], int]) -> None:
+    ``folded`` says up to which number a session is folded, ``generation`` which lease the
+    branch knows: one that was taken over stays fenced off when its journal is long removed.
+    """
+
+    def __init__(
+        self, location: Location, folded: Callable[[str], int], generation: Callable[[str], int]
+    ) -> None:
         self._folder = location.local / names.JOURNAL_FOLDER
         self._folded = folded
+        self._generation = generation
         self._open: dict[str, Journal] = {}
 
     def get(self, session: str) -> Journal:
         """Return the session's journal; it exists once something is appended. Raises InvalidName."""
         if session not in self._open:
             folder = self._folder / names.check_name(session, "session")
-            self._open[session] = Journal(folder, first=lambda: self._folded(session) + 1)
+            self._open[session] = Journal(
+                folder, first=lambda: self._folded(session) + 1, generation=lambda: self._generation(session)
+            )
         return self._open[session]
 
     def sessions(self) -> list[str]:

@@ -608,3 +608,11 @@ def test_nothing_heavy_is_loaded_for_a_hook() -> None:
         b"signal",
     }
     assert slow.isdisjoint(loaded)
+
+
+def test_a_new_journal_is_fenced_from_the_beginning(tmp_path: Path) -> None:
+    """The journal of an ended session is removed; who was taken over stays refused."""
+    with Journal(tmp_path / "again", first=5, generation=lambda: 3) as journal:
+        with pytest.raises(StaleLease):
+            journal.append(b"late", generation=2)
+        assert journal.append(b"now", generation=3) == 5
