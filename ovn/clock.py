@@ -49,7 +49,10 @@ SYSTEM = SystemClock()
 
 def rfc3339(moment: datetime) -> str:
     """Return ``2026-11-22T03:04:05.678Z``: UTC, milliseconds, sorts as text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    now = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    # not strftime, which takes five times as long: every record has a time
+    day = f"{now.year:04d}-{now.month:02d}-{now.day:02d}"
+    return f"{day}T{now.hour:02d}:{now.minute:02d}:{now.second:02d}.{now.microsecond // 1000:03d}Z"
 
 
 def parse_rfc3339(text: str) -> datetime:

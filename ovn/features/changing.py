@@ -12,6 +12,7 @@ from ovn.features import rules
 from ovn.model import codec, records
 from ovn.model.documents import Evidence, Feature
 from ovn.state import reducers
+from ovn.state.events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -236,7 +237,7 @@ def record(store: StateStore, actor: Actor, kind: str, data: Mapping[str, Any]) 
 
     def change(view: View) -> dict[str, Any]:
         rules.find(view.features(), data["feature"])
-        event = reducers.Event(_Documents(view), _NOBODY, at, data)
+        event = Event(_Documents(view), _NOBODY, at, data)
         return dict(reducers.REDUCERS[kind](event).documents)
 
     store.transact(_subject(kind, data), kind, change, _trailers(actor, data["feature"]))

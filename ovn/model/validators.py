@@ -1939,27 +1939,22 @@ def _data_interrupted(data, name_prefix=None):
         raise Invalid("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
     if data_is_dict:
-        data__missing_keys = set(['from', 'why']) - data.keys()
+        data__missing_keys = set(['forget', 'why']) - data.keys()
         if data__missing_keys:
             raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
         data_keys = set(data.keys())
-        if "from" in data_keys:
-            data_keys.remove("from")
-            data__from = data["from"]
-            data__from_any_of_count46 = 0
-            if not data__from_any_of_count46:
-                try:
-                    _count(data__from, (name_prefix or "data") + ".from")
-                    data__from_any_of_count46 += 1
-                except Invalid: pass
-            if not data__from_any_of_count46:
-                try:
-                    if not isinstance(data__from, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".from must be null")
-                    data__from_any_of_count46 += 1
-                except Invalid: pass
-            if not data__from_any_of_count46:
-                raise Invalid("" + (name_prefix or "data") + ".from cannot be validated by any definition")
+        if "forget" in data_keys:
+            data_keys.remove("forget")
+            data__forget = data["forget"]
+            if not isinstance(data__forget, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".forget must be array")
+            data__forget_is_list = isinstance(data__forget, (list, tuple))
+            if data__forget_is_list:
+                data__forget_len = len(data__forget)
+                if data__forget_len > 10000:
+                    raise Invalid("" + (name_prefix or "data") + ".forget must contain less than or equal to 10000 items")
+                for data__forget_x, data__forget_item in enumerate(data__forget):
+                    _call(data__forget_item, (name_prefix or "data") + ".forget[{data__forget_x}]".format(**locals()))
         if "why" in data_keys:
             data_keys.remove("why")
             data__why = data["why"]
@@ -1980,36 +1975,36 @@ def _data_head(data, name_prefix=None):
         if "old" in data_keys:
             data_keys.remove("old")
             data__old = data["old"]
-            data__old_any_of_count47 = 0
-            if not data__old_any_of_count47:
+            data__old_any_of_count46 = 0
+            if not data__old_any_of_count46:
                 try:
                     _oid(data__old, (name_prefix or "data") + ".old")
-                    data__old_any_of_count47 += 1
+                    data__old_any_of_count46 += 1
                 except Invalid: pass
-            if not data__old_any_of_count47:
+            if not data__old_any_of_count46:
                 try:
                     if not isinstance(data__old, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".old must be null")
-                    data__old_any_of_count47 += 1
+                    data__old_any_of_count46 += 1
                 except Invalid: pass
-            if not data__old_any_of_count47:
+            if not data__old_any_of_count46:
                 raise Invalid("" + (name_prefix or "data") + ".old cannot be validated by any definition")
         if "new" in data_keys:
             data_keys.remove("new")
             data__new = data["new"]
-            data__new_any_of_count48 = 0
-            if not data__new_any_of_count48:
+            data__new_any_of_count47 = 0
+            if not data__new_any_of_count47:
                 try:
                     _oid(data__new, (name_prefix or "data") + ".new")
-                    data__new_any_of_count48 += 1
+                    data__new_any_of_count47 += 1
                 except Invalid: pass
-            if not data__new_any_of_count48:
+            if not data__new_any_of_count47:
                 try:
                     if not isinstance(data__new, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".new must be null")
-                    data__new_any_of_count48 += 1
+                    data__new_any_of_count47 += 1
                 except Invalid: pass
-            if not data__new_any_of_count48:
+            if not data__new_any_of_count47:
                 raise Invalid("" + (name_prefix or "data") + ".new cannot be validated by any definition")
         if "why" in data_keys:
             data_keys.remove("why")
@@ -2052,19 +2047,19 @@ def _data_feature_status(data, name_prefix=None):
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count49 = 0
-            if not data__reason_any_of_count49:
+            data__reason_any_of_count48 = 0
+            if not data__reason_any_of_count48:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count49 += 1
+                    data__reason_any_of_count48 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count49:
+            if not data__reason_any_of_count48:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count49 += 1
+                    data__reason_any_of_count48 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count49:
+            if not data__reason_any_of_count48:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "attempts" in data_keys:
             data_keys.remove("attempts")
@@ -2138,19 +2133,19 @@ def _data_commit(data, name_prefix=None):
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count50 = 0
-            if not data__feature_any_of_count50:
+            data__feature_any_of_count49 = 0
+            if not data__feature_any_of_count49:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count50 += 1
+                    data__feature_any_of_count49 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count50:
+            if not data__feature_any_of_count49:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count50 += 1
+                    data__feature_any_of_count49 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count50:
+            if not data__feature_any_of_count49:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "bypassed" in data_keys:
             data_keys.remove("bypassed")
@@ -2164,19 +2159,19 @@ def _data_commit(data, name_prefix=None):
         if "label" in data_keys:
             data_keys.remove("label")
             data__label = data["label"]
-            data__label_any_of_count51 = 0
-            if not data__label_any_of_count51:
+            data__label_any_of_count50 = 0
+            if not data__label_any_of_count50:
                 try:
                     _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count51 += 1
+                    data__label_any_of_count50 += 1
                 except Invalid: pass
-            if not data__label_any_of_count51:
+            if not data__label_any_of_count50:
                 try:
                     if not isinstance(data__label, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count51 += 1
+                    data__label_any_of_count50 += 1
                 except Invalid: pass
-            if not data__label_any_of_count51:
+            if not data__label_any_of_count50:
                 raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2223,53 +2218,53 @@ def _data_attempt_started(data, name_prefix=None):
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count52 = 0
-            if not data__feature_any_of_count52:
+            data__feature_any_of_count51 = 0
+            if not data__feature_any_of_count51:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count52 += 1
+                    data__feature_any_of_count51 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count52:
+            if not data__feature_any_of_count51:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count52 += 1
+                    data__feature_any_of_count51 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count52:
+            if not data__feature_any_of_count51:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count53 = 0
-            if not data__head_any_of_count53:
+            data__head_any_of_count52 = 0
+            if not data__head_any_of_count52:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count53 += 1
+                    data__head_any_of_count52 += 1
                 except Invalid: pass
-            if not data__head_any_of_count53:
+            if not data__head_any_of_count52:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count53 += 1
+                    data__head_any_of_count52 += 1
                 except Invalid: pass
-            if not data__head_any_of_count53:
+            if not data__head_any_of_count52:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "log" in data_keys:
             data_keys.remove("log")
             data__log = data["log"]
-            data__log_any_of_count54 = 0
-            if not data__log_any_of_count54:
+            data__log_any_of_count53 = 0
+            if not data__log_any_of_count53:
                 try:
                     _path(data__log, (name_prefix or "data") + ".log")
-                    data__log_any_of_count54 += 1
+                    data__log_any_of_count53 += 1
                 except Invalid: pass
-            if not data__log_any_of_count54:
+            if not data__log_any_of_count53:
                 try:
                     if not isinstance(data__log, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".log must be null")
-                    data__log_any_of_count54 += 1
+                    data__log_any_of_count53 += 1
                 except Invalid: pass
-            if not data__log_any_of_count54:
+            if not data__log_any_of_count53:
                 raise Invalid("" + (name_prefix or "data") + ".log cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2340,8 +2335,8 @@ def _data_attempt_ended(data, name_prefix=None):
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
             data__exitcode = data["exit_code"]
-            data__exitcode_any_of_count55 = 0
-            if not data__exitcode_any_of_count55:
+            data__exitcode_any_of_count54 = 0
+            if not data__exitcode_any_of_count54:
                 try:
                     if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
                         raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer")
@@ -2350,15 +2345,15 @@ def _data_attempt_ended(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".exit_code must be bigger than or equal to -255")
                         if data__exitcode > 255:
                             raise Invalid("" + (name_prefix or "data") + ".exit_code must be smaller than or equal to 255")
-                    data__exitcode_any_of_count55 += 1
+                    data__exitcode_any_of_count54 += 1
                 except Invalid: pass
-            if not data__exitcode_any_of_count55:
+            if not data__exitcode_any_of_count54:
                 try:
                     if not isinstance(data__exitcode, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".exit_code must be null")
-                    data__exitcode_any_of_count55 += 1
+                    data__exitcode_any_of_count54 += 1
                 except Invalid: pass
-            if not data__exitcode_any_of_count55:
+            if not data__exitcode_any_of_count54:
                 raise Invalid("" + (name_prefix or "data") + ".exit_code cannot be validated by any definition")
         if "reason" in data_keys:
             data_keys.remove("reason")
@@ -2367,19 +2362,19 @@ def _data_attempt_ended(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count56 = 0
-            if not data__head_any_of_count56:
+            data__head_any_of_count55 = 0
+            if not data__head_any_of_count55:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count56 += 1
+                    data__head_any_of_count55 += 1
                 except Invalid: pass
-            if not data__head_any_of_count56:
+            if not data__head_any_of_count55:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count56 += 1
+                    data__head_any_of_count55 += 1
                 except Invalid: pass
-            if not data__head_any_of_count56:
+            if not data__head_any_of_count55:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2469,88 +2464,88 @@ def _document_question(data, name_prefix=None):
         if "default" in data_keys:
             data_keys.remove("default")
             data__default = data["default"]
-            data__default_any_of_count57 = 0
-            if not data__default_any_of_count57:
+            data__default_any_of_count56 = 0
+            if not data__default_any_of_count56:
                 try:
                     _text(data__default, (name_prefix or "data") + ".default")
-                    data__default_any_of_count57 += 1
+                    data__default_any_of_count56 += 1
                 except Invalid: pass
-            if not data__default_any_of_count57:
+            if not data__default_any_of_count56:
                 try:
                     if not isinstance(data__default, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".default must be null")
-                    data__default_any_of_count57 += 1
+                    data__default_any_of_count56 += 1
                 except Invalid: pass
-            if not data__default_any_of_count57:
+            if not data__default_any_of_count56:
                 raise Invalid("" + (name_prefix or "data") + ".default cannot be validated by any definition")
         if "deadline" in data_keys:
             data_keys.remove("deadline")
             data__deadline = data["deadline"]
-            data__deadline_any_of_count58 = 0
-            if not data__deadline_any_of_count58:
+            data__deadline_any_of_count57 = 0
+            if not data__deadline_any_of_count57:
                 try:
                     _time(data__deadline, (name_prefix or "data") + ".deadline")
-                    data__deadline_any_of_count58 += 1
+                    data__deadline_any_of_count57 += 1
                 except Invalid: pass
-            if not data__deadline_any_of_count58:
+            if not data__deadline_any_of_count57:
                 try:
                     if not isinstance(data__deadline, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".deadline must be null")
-                    data__deadline_any_of_count58 += 1
+                    data__deadline_any_of_count57 += 1
                 except Invalid: pass
-            if not data__deadline_any_of_count58:
+            if not data__deadline_any_of_count57:
                 raise Invalid("" + (name_prefix or "data") + ".deadline cannot be validated by any definition")
         if "answer" in data_keys:
             data_keys.remove("answer")
             data__answer = data["answer"]
-            data__answer_any_of_count59 = 0
-            if not data__answer_any_of_count59:
+            data__answer_any_of_count58 = 0
+            if not data__answer_any_of_count58:
                 try:
                     _text(data__answer, (name_prefix or "data") + ".answer")
-                    data__answer_any_of_count59 += 1
+                    data__answer_any_of_count58 += 1
                 except Invalid: pass
-            if not data__answer_any_of_count59:
+            if not data__answer_any_of_count58:
                 try:
                     if not isinstance(data__answer, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".answer must be null")
-                    data__answer_any_of_count59 += 1
+                    data__answer_any_of_count58 += 1
                 except Invalid: pass
-            if not data__answer_any_of_count59:
+            if not data__answer_any_of_count58:
                 raise Invalid("" + (name_prefix or "data") + ".answer cannot be validated by any definition")
         if "answered" in data_keys:
             data_keys.remove("answered")
             data__answered = data["answered"]
-            data__answered_any_of_count60 = 0
-            if not data__answered_any_of_count60:
+            data__answered_any_of_count59 = 0
+            if not data__answered_any_of_count59:
                 try:
                     _time(data__answered, (name_prefix or "data") + ".answered")
-                    data__answered_any_of_count60 += 1
+                    data__answered_any_of_count59 += 1
                 except Invalid: pass
-            if not data__answered_any_of_count60:
+            if not data__answered_any_of_count59:
                 try:
                     if not isinstance(data__answered, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".answered must be null")
-                    data__answered_any_of_count60 += 1
+                    data__answered_any_of_count59 += 1
                 except Invalid: pass
-            if not data__answered_any_of_count60:
+            if not data__answered_any_of_count59:
                 raise Invalid("" + (name_prefix or "data") + ".answered cannot be validated by any definition")
         if "author" in data_keys:
             data_keys.remove("author")
             data__author = data["author"]
-            data__author_any_of_count61 = 0
-            if not data__author_any_of_count61:
+            data__author_any_of_count60 = 0
+            if not data__author_any_of_count60:
                 try:
                     if not (isinstance(data__author, str) and data__author in {'deadline', 'person'}):
                         raise Invalid("" + (name_prefix or "data") + ".author must be one of ['person', 'deadline']")
-                    data__author_any_of_count61 += 1
+                    data__author_any_of_count60 += 1
                 except Invalid: pass
-            if not data__author_any_of_count61:
+            if not data__author_any_of_count60:
                 try:
                     if not isinstance(data__author, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".author must be null")
-                    data__author_any_of_count61 += 1
+                    data__author_any_of_count60 += 1
                 except Invalid: pass
-            if not data__author_any_of_count61:
+            if not data__author_any_of_count60:
                 raise Invalid("" + (name_prefix or "data") + ".author cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2642,53 +2637,53 @@ def _document_operation(data, name_prefix=None):
         if "after" in data_keys:
             data_keys.remove("after")
             data__after = data["after"]
-            data__after_any_of_count62 = 0
-            if not data__after_any_of_count62:
+            data__after_any_of_count61 = 0
+            if not data__after_any_of_count61:
                 try:
                     _place(data__after, (name_prefix or "data") + ".after")
-                    data__after_any_of_count62 += 1
+                    data__after_any_of_count61 += 1
                 except Invalid: pass
-            if not data__after_any_of_count62:
+            if not data__after_any_of_count61:
                 try:
                     if not isinstance(data__after, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".after must be null")
-                    data__after_any_of_count62 += 1
+                    data__after_any_of_count61 += 1
                 except Invalid: pass
-            if not data__after_any_of_count62:
+            if not data__after_any_of_count61:
                 raise Invalid("" + (name_prefix or "data") + ".after cannot be validated by any definition")
         if "target" in data_keys:
             data_keys.remove("target")
             data__target = data["target"]
-            data__target_any_of_count63 = 0
-            if not data__target_any_of_count63:
+            data__target_any_of_count62 = 0
+            if not data__target_any_of_count62:
                 try:
                     _line(data__target, (name_prefix or "data") + ".target")
-                    data__target_any_of_count63 += 1
+                    data__target_any_of_count62 += 1
                 except Invalid: pass
-            if not data__target_any_of_count63:
+            if not data__target_any_of_count62:
                 try:
                     if not isinstance(data__target, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".target must be null")
-                    data__target_any_of_count63 += 1
+                    data__target_any_of_count62 += 1
                 except Invalid: pass
-            if not data__target_any_of_count63:
+            if not data__target_any_of_count62:
                 raise Invalid("" + (name_prefix or "data") + ".target cannot be validated by any definition")
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count64 = 0
-            if not data__feature_any_of_count64:
+            data__feature_any_of_count63 = 0
+            if not data__feature_any_of_count63:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count64 += 1
+                    data__feature_any_of_count63 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count64:
+            if not data__feature_any_of_count63:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count64 += 1
+                    data__feature_any_of_count63 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count64:
+            if not data__feature_any_of_count63:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -2705,53 +2700,53 @@ def _document_operation(data, name_prefix=None):
         if "aside" in data_keys:
             data_keys.remove("aside")
             data__aside = data["aside"]
-            data__aside_any_of_count65 = 0
-            if not data__aside_any_of_count65:
+            data__aside_any_of_count64 = 0
+            if not data__aside_any_of_count64:
                 try:
                     _path(data__aside, (name_prefix or "data") + ".aside")
-                    data__aside_any_of_count65 += 1
+                    data__aside_any_of_count64 += 1
                 except Invalid: pass
-            if not data__aside_any_of_count65:
+            if not data__aside_any_of_count64:
                 try:
                     if not isinstance(data__aside, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".aside must be null")
-                    data__aside_any_of_count65 += 1
+                    data__aside_any_of_count64 += 1
                 except Invalid: pass
-            if not data__aside_any_of_count65:
+            if not data__aside_any_of_count64:
                 raise Invalid("" + (name_prefix or "data") + ".aside cannot be validated by any definition")
         if "undoes" in data_keys:
             data_keys.remove("undoes")
             data__undoes = data["undoes"]
-            data__undoes_any_of_count66 = 0
-            if not data__undoes_any_of_count66:
+            data__undoes_any_of_count65 = 0
+            if not data__undoes_any_of_count65:
                 try:
                     _name(data__undoes, (name_prefix or "data") + ".undoes")
-                    data__undoes_any_of_count66 += 1
+                    data__undoes_any_of_count65 += 1
                 except Invalid: pass
-            if not data__undoes_any_of_count66:
+            if not data__undoes_any_of_count65:
                 try:
                     if not isinstance(data__undoes, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".undoes must be null")
-                    data__undoes_any_of_count66 += 1
+                    data__undoes_any_of_count65 += 1
                 except Invalid: pass
-            if not data__undoes_any_of_count66:
+            if not data__undoes_any_of_count65:
                 raise Invalid("" + (name_prefix or "data") + ".undoes cannot be validated by any definition")
         if "undone_by" in data_keys:
             data_keys.remove("undone_by")
             data__undoneby = data["undone_by"]
-            data__undoneby_any_of_count67 = 0
-            if not data__undoneby_any_of_count67:
+            data__undoneby_any_of_count66 = 0
+            if not data__undoneby_any_of_count66:
                 try:
                     _name(data__undoneby, (name_prefix or "data") + ".undone_by")
-                    data__undoneby_any_of_count67 += 1
+                    data__undoneby_any_of_count66 += 1
                 except Invalid: pass
-            if not data__undoneby_any_of_count67:
+            if not data__undoneby_any_of_count66:
                 try:
                     if not isinstance(data__undoneby, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".undone_by must be null")
-                    data__undoneby_any_of_count67 += 1
+                    data__undoneby_any_of_count66 += 1
                 except Invalid: pass
-            if not data__undoneby_any_of_count67:
+            if not data__undoneby_any_of_count66:
                 raise Invalid("" + (name_prefix or "data") + ".undone_by cannot be validated by any definition")
         if "commits" in data_keys:
             data_keys.remove("commits")
@@ -2781,70 +2776,70 @@ def _place(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count68 = 0
-            if not data__head_any_of_count68:
+            data__head_any_of_count67 = 0
+            if not data__head_any_of_count67:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count68 += 1
+                    data__head_any_of_count67 += 1
                 except Invalid: pass
-            if not data__head_any_of_count68:
+            if not data__head_any_of_count67:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count68 += 1
+                    data__head_any_of_count67 += 1
                 except Invalid: pass
-            if not data__head_any_of_count68:
+            if not data__head_any_of_count67:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count69 = 0
-            if not data__branch_any_of_count69:
+            data__branch_any_of_count68 = 0
+            if not data__branch_any_of_count68:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count69 += 1
+                    data__branch_any_of_count68 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count69:
+            if not data__branch_any_of_count68:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count69 += 1
+                    data__branch_any_of_count68 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count69:
+            if not data__branch_any_of_count68:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "tree" in data_keys:
             data_keys.remove("tree")
             data__tree = data["tree"]
-            data__tree_any_of_count70 = 0
-            if not data__tree_any_of_count70:
+            data__tree_any_of_count69 = 0
+            if not data__tree_any_of_count69:
                 try:
                     _oid(data__tree, (name_prefix or "data") + ".tree")
-                    data__tree_any_of_count70 += 1
+                    data__tree_any_of_count69 += 1
                 except Invalid: pass
-            if not data__tree_any_of_count70:
+            if not data__tree_any_of_count69:
                 try:
                     if not isinstance(data__tree, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".tree must be null")
-                    data__tree_any_of_count70 += 1
+                    data__tree_any_of_count69 += 1
                 except Invalid: pass
-            if not data__tree_any_of_count70:
+            if not data__tree_any_of_count69:
                 raise Invalid("" + (name_prefix or "data") + ".tree cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count71 = 0
-            if not data__checkpoint_any_of_count71:
+            data__checkpoint_any_of_count70 = 0
+            if not data__checkpoint_any_of_count70:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count71 += 1
+                    data__checkpoint_any_of_count70 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count71:
+            if not data__checkpoint_any_of_count70:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count71 += 1
+                    data__checkpoint_any_of_count70 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count71:
+            if not data__checkpoint_any_of_count70:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2894,19 +2889,19 @@ def _document_lease(data, name_prefix=None):
         if "run" in data_keys:
             data_keys.remove("run")
             data__run = data["run"]
-            data__run_any_of_count72 = 0
-            if not data__run_any_of_count72:
+            data__run_any_of_count71 = 0
+            if not data__run_any_of_count71:
                 try:
                     _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count72 += 1
+                    data__run_any_of_count71 += 1
                 except Invalid: pass
-            if not data__run_any_of_count72:
+            if not data__run_any_of_count71:
                 try:
                     if not isinstance(data__run, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count72 += 1
+                    data__run_any_of_count71 += 1
                 except Invalid: pass
-            if not data__run_any_of_count72:
+            if not data__run_any_of_count71:
                 raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2940,19 +2935,19 @@ def _holder(data, name_prefix=None):
         if "process_start" in data_keys:
             data_keys.remove("process_start")
             data__processstart = data["process_start"]
-            data__processstart_any_of_count73 = 0
-            if not data__processstart_any_of_count73:
+            data__processstart_any_of_count72 = 0
+            if not data__processstart_any_of_count72:
                 try:
                     _line(data__processstart, (name_prefix or "data") + ".process_start")
-                    data__processstart_any_of_count73 += 1
+                    data__processstart_any_of_count72 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count73:
+            if not data__processstart_any_of_count72:
                 try:
                     if not isinstance(data__processstart, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".process_start must be null")
-                    data__processstart_any_of_count73 += 1
+                    data__processstart_any_of_count72 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count73:
+            if not data__processstart_any_of_count72:
                 raise Invalid("" + (name_prefix or "data") + ".process_start cannot be validated by any definition")
         if "nonce" in data_keys:
             data_keys.remove("nonce")
@@ -3071,53 +3066,53 @@ def _document_handoff(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count74 = 0
-            if not data__head_any_of_count74:
+            data__head_any_of_count73 = 0
+            if not data__head_any_of_count73:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count74 += 1
+                    data__head_any_of_count73 += 1
                 except Invalid: pass
-            if not data__head_any_of_count74:
+            if not data__head_any_of_count73:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count74 += 1
+                    data__head_any_of_count73 += 1
                 except Invalid: pass
-            if not data__head_any_of_count74:
+            if not data__head_any_of_count73:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count75 = 0
-            if not data__branch_any_of_count75:
+            data__branch_any_of_count74 = 0
+            if not data__branch_any_of_count74:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count75 += 1
+                    data__branch_any_of_count74 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count75:
+            if not data__branch_any_of_count74:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count75 += 1
+                    data__branch_any_of_count74 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count75:
+            if not data__branch_any_of_count74:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count76 = 0
-            if not data__checkpoint_any_of_count76:
+            data__checkpoint_any_of_count75 = 0
+            if not data__checkpoint_any_of_count75:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count76 += 1
+                    data__checkpoint_any_of_count75 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count76:
+            if not data__checkpoint_any_of_count75:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count76 += 1
+                    data__checkpoint_any_of_count75 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count76:
+            if not data__checkpoint_any_of_count75:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if "wip" in data_keys:
             data_keys.remove("wip")
@@ -3194,36 +3189,36 @@ def _document_feature(data, name_prefix=None):
         if "started" in data_keys:
             data_keys.remove("started")
             data__started = data["started"]
-            data__started_any_of_count77 = 0
-            if not data__started_any_of_count77:
+            data__started_any_of_count76 = 0
+            if not data__started_any_of_count76:
                 try:
                     _time(data__started, (name_prefix or "data") + ".started")
-                    data__started_any_of_count77 += 1
+                    data__started_any_of_count76 += 1
                 except Invalid: pass
-            if not data__started_any_of_count77:
+            if not data__started_any_of_count76:
                 try:
                     if not isinstance(data__started, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".started must be null")
-                    data__started_any_of_count77 += 1
+                    data__started_any_of_count76 += 1
                 except Invalid: pass
-            if not data__started_any_of_count77:
+            if not data__started_any_of_count76:
                 raise Invalid("" + (name_prefix or "data") + ".started cannot be validated by any definition")
         if "finished" in data_keys:
             data_keys.remove("finished")
             data__finished = data["finished"]
-            data__finished_any_of_count78 = 0
-            if not data__finished_any_of_count78:
+            data__finished_any_of_count77 = 0
+            if not data__finished_any_of_count77:
                 try:
                     _time(data__finished, (name_prefix or "data") + ".finished")
-                    data__finished_any_of_count78 += 1
+                    data__finished_any_of_count77 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count78:
+            if not data__finished_any_of_count77:
                 try:
                     if not isinstance(data__finished, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".finished must be null")
-                    data__finished_any_of_count78 += 1
+                    data__finished_any_of_count77 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count78:
+            if not data__finished_any_of_count77:
                 raise Invalid("" + (name_prefix or "data") + ".finished cannot be validated by any definition")
         if "depends_on" in data_keys:
             data_keys.remove("depends_on")
@@ -3260,8 +3255,8 @@ def _document_feature(data, name_prefix=None):
                 if data__verify_len > 100:
                     raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
                 for data__verify_x, data__verify_item in enumerate(data__verify):
-                    data__verify_item_any_of_count79 = 0
-                    if not data__verify_item_any_of_count79:
+                    data__verify_item_any_of_count78 = 0
+                    if not data__verify_item_any_of_count78:
                         try:
                             if not isinstance(data__verify_item, (str)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
@@ -3271,9 +3266,9 @@ def _document_feature(data, name_prefix=None):
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                 if data__verify_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count79 += 1
+                            data__verify_item_any_of_count78 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count79:
+                    if not data__verify_item_any_of_count78:
                         try:
                             if not isinstance(data__verify_item, (list, tuple)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
@@ -3291,9 +3286,9 @@ def _document_feature(data, name_prefix=None):
                                         data__verify_item_item_len = len(data__verify_item_item)
                                         if data__verify_item_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count79 += 1
+                            data__verify_item_any_of_count78 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count79:
+                    if not data__verify_item_any_of_count78:
                         raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -3310,19 +3305,19 @@ def _document_feature(data, name_prefix=None):
         if "evidence" in data_keys:
             data_keys.remove("evidence")
             data__evidence = data["evidence"]
-            data__evidence_any_of_count80 = 0
-            if not data__evidence_any_of_count80:
+            data__evidence_any_of_count79 = 0
+            if not data__evidence_any_of_count79:
                 try:
                     _evidence(data__evidence, (name_prefix or "data") + ".evidence")
-                    data__evidence_any_of_count80 += 1
+                    data__evidence_any_of_count79 += 1
                 except Invalid: pass
-            if not data__evidence_any_of_count80:
+            if not data__evidence_any_of_count79:
                 try:
                     if not isinstance(data__evidence, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".evidence must be null")
-                    data__evidence_any_of_count80 += 1
+                    data__evidence_any_of_count79 += 1
                 except Invalid: pass
-            if not data__evidence_any_of_count80:
+            if not data__evidence_any_of_count79:
                 raise Invalid("" + (name_prefix or "data") + ".evidence cannot be validated by any definition")
         if "green_before" in data_keys:
             data_keys.remove("green_before")
@@ -3341,19 +3336,19 @@ def _document_feature(data, name_prefix=None):
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count81 = 0
-            if not data__reason_any_of_count81:
+            data__reason_any_of_count80 = 0
+            if not data__reason_any_of_count80:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count81 += 1
+                    data__reason_any_of_count80 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count81:
+            if not data__reason_any_of_count80:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count81 += 1
+                    data__reason_any_of_count80 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count81:
+            if not data__reason_any_of_count80:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "completed" in data_keys:
             data_keys.remove("completed")
@@ -3418,36 +3413,36 @@ def _evidence(data, name_prefix=None):
         if "commit" in data_keys:
             data_keys.remove("commit")
             data__commit = data["commit"]
-            data__commit_any_of_count82 = 0
-            if not data__commit_any_of_count82:
+            data__commit_any_of_count81 = 0
+            if not data__commit_any_of_count81:
                 try:
                     _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count82 += 1
+                    data__commit_any_of_count81 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count82:
+            if not data__commit_any_of_count81:
                 try:
                     if not isinstance(data__commit, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count82 += 1
+                    data__commit_any_of_count81 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count82:
+            if not data__commit_any_of_count81:
                 raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
         if "partial" in data_keys:
             data_keys.remove("partial")
             data__partial = data["partial"]
-            data__partial_any_of_count83 = 0
-            if not data__partial_any_of_count83:
+            data__partial_any_of_count82 = 0
+            if not data__partial_any_of_count82:
                 try:
                     _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count83 += 1
+                    data__partial_any_of_count82 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count83:
+            if not data__partial_any_of_count82:
                 try:
                     if not isinstance(data__partial, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count83 += 1
+                    data__partial_any_of_count82 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count83:
+            if not data__partial_any_of_count82:
                 raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
         if "commands" in data_keys:
             data_keys.remove("commands")
@@ -3494,36 +3489,36 @@ def _document_evidence(data, name_prefix=None):
         if "commit" in data_keys:
             data_keys.remove("commit")
             data__commit = data["commit"]
-            data__commit_any_of_count84 = 0
-            if not data__commit_any_of_count84:
+            data__commit_any_of_count83 = 0
+            if not data__commit_any_of_count83:
                 try:
                     _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count84 += 1
+                    data__commit_any_of_count83 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count84:
+            if not data__commit_any_of_count83:
                 try:
                     if not isinstance(data__commit, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count84 += 1
+                    data__commit_any_of_count83 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count84:
+            if not data__commit_any_of_count83:
                 raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
         if "partial" in data_keys:
             data_keys.remove("partial")
             data__partial = data["partial"]
-            data__partial_any_of_count85 = 0
-            if not data__partial_any_of_count85:
+            data__partial_any_of_count84 = 0
+            if not data__partial_any_of_count84:
                 try:
                     _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count85 += 1
+                    data__partial_any_of_count84 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count85:
+            if not data__partial_any_of_count84:
                 try:
                     if not isinstance(data__partial, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count85 += 1
+                    data__partial_any_of_count84 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count85:
+            if not data__partial_any_of_count84:
                 raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
         if "commands" in data_keys:
             data_keys.remove("commands")
@@ -3553,8 +3548,8 @@ def _command(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count86 = 0
-            if not data__command_any_of_count86:
+            data__command_any_of_count85 = 0
+            if not data__command_any_of_count85:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -3564,9 +3559,9 @@ def _command(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count86 += 1
+                    data__command_any_of_count85 += 1
                 except Invalid: pass
-            if not data__command_any_of_count86:
+            if not data__command_any_of_count85:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -3584,9 +3579,9 @@ def _command(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count86 += 1
+                    data__command_any_of_count85 += 1
                 except Invalid: pass
-            if not data__command_any_of_count86:
+            if not data__command_any_of_count85:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -3623,19 +3618,19 @@ def _document_config(data, name_prefix=None):
         if "project" in data_keys:
             data_keys.remove("project")
             data__project = data["project"]
-            data__project_any_of_count87 = 0
-            if not data__project_any_of_count87:
+            data__project_any_of_count86 = 0
+            if not data__project_any_of_count86:
                 try:
                     _line(data__project, (name_prefix or "data") + ".project")
-                    data__project_any_of_count87 += 1
+                    data__project_any_of_count86 += 1
                 except Invalid: pass
-            if not data__project_any_of_count87:
+            if not data__project_any_of_count86:
                 try:
                     if not isinstance(data__project, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".project must be null")
-                    data__project_any_of_count87 += 1
+                    data__project_any_of_count86 += 1
                 except Invalid: pass
-            if not data__project_any_of_count87:
+            if not data__project_any_of_count86:
                 raise Invalid("" + (name_prefix or "data") + ".project cannot be validated by any definition")
         if "session" in data_keys:
             data_keys.remove("session")
@@ -3792,8 +3787,8 @@ def _document_config(data, name_prefix=None):
                         if data__commands__health_len > 100:
                             raise Invalid("" + (name_prefix or "data") + ".commands.health must contain less than or equal to 100 items")
                         for data__commands__health_x, data__commands__health_item in enumerate(data__commands__health):
-                            data__commands__health_item_any_of_count88 = 0
-                            if not data__commands__health_item_any_of_count88:
+                            data__commands__health_item_any_of_count87 = 0
+                            if not data__commands__health_item_any_of_count87:
                                 try:
                                     if not isinstance(data__commands__health_item, (str)):
                                         raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be string")
@@ -3803,9 +3798,9 @@ def _document_config(data, name_prefix=None):
                                             raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                         if data__commands__health_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                                    data__commands__health_item_any_of_count88 += 1
+                                    data__commands__health_item_any_of_count87 += 1
                                 except Invalid: pass
-                            if not data__commands__health_item_any_of_count88:
+                            if not data__commands__health_item_any_of_count87:
                                 try:
                                     if not isinstance(data__commands__health_item, (list, tuple)):
                                         raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be array")
@@ -3823,9 +3818,9 @@ def _document_config(data, name_prefix=None):
                                                 data__commands__health_item_item_len = len(data__commands__health_item_item)
                                                 if data__commands__health_item_item_len > 20000:
                                                     raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}][{data__commands__health_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                                    data__commands__health_item_any_of_count88 += 1
+                                    data__commands__health_item_any_of_count87 += 1
                                 except Invalid: pass
-                            if not data__commands__health_item_any_of_count88:
+                            if not data__commands__health_item_any_of_count87:
                                 raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " cannot be validated by any definition")
                 if data__commands_keys:
                     raise Invalid("" + (name_prefix or "data") + ".commands must not contain "+str(sorted(data__commands_keys))+" properties")
@@ -3863,36 +3858,36 @@ def _document_config(data, name_prefix=None):
                 if "model" in data__agent_keys:
                     data__agent_keys.remove("model")
                     data__agent__model = data__agent["model"]
-                    data__agent__model_any_of_count89 = 0
-                    if not data__agent__model_any_of_count89:
+                    data__agent__model_any_of_count88 = 0
+                    if not data__agent__model_any_of_count88:
                         try:
                             _line(data__agent__model, (name_prefix or "data") + ".agent.model")
-                            data__agent__model_any_of_count89 += 1
+                            data__agent__model_any_of_count88 += 1
                         except Invalid: pass
-                    if not data__agent__model_any_of_count89:
+                    if not data__agent__model_any_of_count88:
                         try:
                             if not isinstance(data__agent__model, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".agent.model must be null")
-                            data__agent__model_any_of_count89 += 1
+                            data__agent__model_any_of_count88 += 1
                         except Invalid: pass
-                    if not data__agent__model_any_of_count89:
+                    if not data__agent__model_any_of_count88:
                         raise Invalid("" + (name_prefix or "data") + ".agent.model cannot be validated by any definition")
                 if "permission_mode" in data__agent_keys:
                     data__agent_keys.remove("permission_mode")
                     data__agent__permissionmode = data__agent["permission_mode"]
-                    data__agent__permissionmode_any_of_count90 = 0
-                    if not data__agent__permissionmode_any_of_count90:
+                    data__agent__permissionmode_any_of_count89 = 0
+                    if not data__agent__permissionmode_any_of_count89:
                         try:
                             _line(data__agent__permissionmode, (name_prefix or "data") + ".agent.permission_mode")
-                            data__agent__permissionmode_any_of_count90 += 1
+                            data__agent__permissionmode_any_of_count89 += 1
                         except Invalid: pass
-                    if not data__agent__permissionmode_any_of_count90:
+                    if not data__agent__permissionmode_any_of_count89:
                         try:
                             if not isinstance(data__agent__permissionmode, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode must be null")
-                            data__agent__permissionmode_any_of_count90 += 1
+                            data__agent__permissionmode_any_of_count89 += 1
                         except Invalid: pass
-                    if not data__agent__permissionmode_any_of_count90:
+                    if not data__agent__permissionmode_any_of_count89:
                         raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode cannot be validated by any definition")
                 if "allowed_tools" in data__agent_keys:
                     data__agent_keys.remove("allowed_tools")
@@ -3964,19 +3959,19 @@ def _document_config(data, name_prefix=None):
                 if "webhook" in data__notifications_keys:
                     data__notifications_keys.remove("webhook")
                     data__notifications__webhook = data__notifications["webhook"]
-                    data__notifications__webhook_any_of_count91 = 0
-                    if not data__notifications__webhook_any_of_count91:
+                    data__notifications__webhook_any_of_count90 = 0
+                    if not data__notifications__webhook_any_of_count90:
                         try:
                             _line(data__notifications__webhook, (name_prefix or "data") + ".notifications.webhook")
-                            data__notifications__webhook_any_of_count91 += 1
+                            data__notifications__webhook_any_of_count90 += 1
                         except Invalid: pass
-                    if not data__notifications__webhook_any_of_count91:
+                    if not data__notifications__webhook_any_of_count90:
                         try:
                             if not isinstance(data__notifications__webhook, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".notifications.webhook must be null")
-                            data__notifications__webhook_any_of_count91 += 1
+                            data__notifications__webhook_any_of_count90 += 1
                         except Invalid: pass
-                    if not data__notifications__webhook_any_of_count91:
+                    if not data__notifications__webhook_any_of_count90:
                         raise Invalid("" + (name_prefix or "data") + ".notifications.webhook cannot be validated by any definition")
                 if "command" in data__notifications_keys:
                     data__notifications_keys.remove("command")
@@ -4019,8 +4014,8 @@ def _span(data, name_prefix=None):
     return data
 
 def _shell(data, name_prefix=None):
-    data_any_of_count92 = 0
-    if not data_any_of_count92:
+    data_any_of_count91 = 0
+    if not data_any_of_count91:
         try:
             if not isinstance(data, (str)):
                 raise Invalid("" + (name_prefix or "data") + " must be string")
@@ -4030,9 +4025,9 @@ def _shell(data, name_prefix=None):
                     raise Invalid("" + (name_prefix or "data") + " must be longer than or equal to 1 characters")
                 if data_len > 20000:
                     raise Invalid("" + (name_prefix or "data") + " must be shorter than or equal to 20000 characters")
-            data_any_of_count92 += 1
+            data_any_of_count91 += 1
         except Invalid: pass
-    if not data_any_of_count92:
+    if not data_any_of_count91:
         try:
             if not isinstance(data, (list, tuple)):
                 raise Invalid("" + (name_prefix or "data") + " must be array")
@@ -4050,15 +4045,15 @@ def _shell(data, name_prefix=None):
                         data_item_len = len(data_item)
                         if data_item_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-            data_any_of_count92 += 1
+            data_any_of_count91 += 1
         except Invalid: pass
-    if not data_any_of_count92:
+    if not data_any_of_count91:
         try:
             if not isinstance(data, (NoneType)):
                 raise Invalid("" + (name_prefix or "data") + " must be null")
-            data_any_of_count92 += 1
+            data_any_of_count91 += 1
         except Invalid: pass
-    if not data_any_of_count92:
+    if not data_any_of_count91:
         raise Invalid("" + (name_prefix or "data") + " cannot be validated by any definition")
     return data
 
@@ -4092,19 +4087,19 @@ def _document_checkpoint(data, name_prefix=None):
         if "label" in data_keys:
             data_keys.remove("label")
             data__label = data["label"]
-            data__label_any_of_count93 = 0
-            if not data__label_any_of_count93:
+            data__label_any_of_count92 = 0
+            if not data__label_any_of_count92:
                 try:
                     _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count93 += 1
+                    data__label_any_of_count92 += 1
                 except Invalid: pass
-            if not data__label_any_of_count93:
+            if not data__label_any_of_count92:
                 try:
                     if not isinstance(data__label, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count93 += 1
+                    data__label_any_of_count92 += 1
                 except Invalid: pass
-            if not data__label_any_of_count93:
+            if not data__label_any_of_count92:
                 raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
         if "kind" in data_keys:
             data_keys.remove("kind")
@@ -4130,121 +4125,121 @@ def _document_checkpoint(data, name_prefix=None):
         if "tag" in data_keys:
             data_keys.remove("tag")
             data__tag = data["tag"]
-            data__tag_any_of_count94 = 0
-            if not data__tag_any_of_count94:
+            data__tag_any_of_count93 = 0
+            if not data__tag_any_of_count93:
                 try:
                     _line(data__tag, (name_prefix or "data") + ".tag")
-                    data__tag_any_of_count94 += 1
+                    data__tag_any_of_count93 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count94:
+            if not data__tag_any_of_count93:
                 try:
                     if not isinstance(data__tag, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".tag must be null")
-                    data__tag_any_of_count94 += 1
+                    data__tag_any_of_count93 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count94:
+            if not data__tag_any_of_count93:
                 raise Invalid("" + (name_prefix or "data") + ".tag cannot be validated by any definition")
         if "text" in data_keys:
             data_keys.remove("text")
             data__text = data["text"]
-            data__text_any_of_count95 = 0
-            if not data__text_any_of_count95:
+            data__text_any_of_count94 = 0
+            if not data__text_any_of_count94:
                 try:
                     _text(data__text, (name_prefix or "data") + ".text")
-                    data__text_any_of_count95 += 1
+                    data__text_any_of_count94 += 1
                 except Invalid: pass
-            if not data__text_any_of_count95:
+            if not data__text_any_of_count94:
                 try:
                     if not isinstance(data__text, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".text must be null")
-                    data__text_any_of_count95 += 1
+                    data__text_any_of_count94 += 1
                 except Invalid: pass
-            if not data__text_any_of_count95:
+            if not data__text_any_of_count94:
                 raise Invalid("" + (name_prefix or "data") + ".text cannot be validated by any definition")
         if "index" in data_keys:
             data_keys.remove("index")
             data__index = data["index"]
-            data__index_any_of_count96 = 0
-            if not data__index_any_of_count96:
+            data__index_any_of_count95 = 0
+            if not data__index_any_of_count95:
                 try:
                     _oid(data__index, (name_prefix or "data") + ".index")
-                    data__index_any_of_count96 += 1
+                    data__index_any_of_count95 += 1
                 except Invalid: pass
-            if not data__index_any_of_count96:
+            if not data__index_any_of_count95:
                 try:
                     if not isinstance(data__index, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".index must be null")
-                    data__index_any_of_count96 += 1
+                    data__index_any_of_count95 += 1
                 except Invalid: pass
-            if not data__index_any_of_count96:
+            if not data__index_any_of_count95:
                 raise Invalid("" + (name_prefix or "data") + ".index cannot be validated by any definition")
         if "meta" in data_keys:
             data_keys.remove("meta")
             data__meta = data["meta"]
-            data__meta_any_of_count97 = 0
-            if not data__meta_any_of_count97:
+            data__meta_any_of_count96 = 0
+            if not data__meta_any_of_count96:
                 try:
                     _oid(data__meta, (name_prefix or "data") + ".meta")
-                    data__meta_any_of_count97 += 1
+                    data__meta_any_of_count96 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count97:
+            if not data__meta_any_of_count96:
                 try:
                     if not isinstance(data__meta, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".meta must be null")
-                    data__meta_any_of_count97 += 1
+                    data__meta_any_of_count96 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count97:
+            if not data__meta_any_of_count96:
                 raise Invalid("" + (name_prefix or "data") + ".meta cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count98 = 0
-            if not data__head_any_of_count98:
+            data__head_any_of_count97 = 0
+            if not data__head_any_of_count97:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count98 += 1
+                    data__head_any_of_count97 += 1
                 except Invalid: pass
-            if not data__head_any_of_count98:
+            if not data__head_any_of_count97:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count98 += 1
+                    data__head_any_of_count97 += 1
                 except Invalid: pass
-            if not data__head_any_of_count98:
+            if not data__head_any_of_count97:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count99 = 0
-            if not data__branch_any_of_count99:
+            data__branch_any_of_count98 = 0
+            if not data__branch_any_of_count98:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count99 += 1
+                    data__branch_any_of_count98 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count99:
+            if not data__branch_any_of_count98:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count99 += 1
+                    data__branch_any_of_count98 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count99:
+            if not data__branch_any_of_count98:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "operation" in data_keys:
             data_keys.remove("operation")
             data__operation = data["operation"]
-            data__operation_any_of_count100 = 0
-            if not data__operation_any_of_count100:
+            data__operation_any_of_count99 = 0
+            if not data__operation_any_of_count99:
                 try:
                     _line(data__operation, (name_prefix or "data") + ".operation")
-                    data__operation_any_of_count100 += 1
+                    data__operation_any_of_count99 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count100:
+            if not data__operation_any_of_count99:
                 try:
                     if not isinstance(data__operation, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".operation must be null")
-                    data__operation_any_of_count100 += 1
+                    data__operation_any_of_count99 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count100:
+            if not data__operation_any_of_count99:
                 raise Invalid("" + (name_prefix or "data") + ".operation cannot be validated by any definition")
         if "changed" in data_keys:
             data_keys.remove("changed")
@@ -4297,36 +4292,36 @@ def _omission(data, name_prefix=None):
         if "size" in data_keys:
             data_keys.remove("size")
             data__size = data["size"]
-            data__size_any_of_count101 = 0
-            if not data__size_any_of_count101:
+            data__size_any_of_count100 = 0
+            if not data__size_any_of_count100:
                 try:
                     _count(data__size, (name_prefix or "data") + ".size")
-                    data__size_any_of_count101 += 1
+                    data__size_any_of_count100 += 1
                 except Invalid: pass
-            if not data__size_any_of_count101:
+            if not data__size_any_of_count100:
                 try:
                     if not isinstance(data__size, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".size must be null")
-                    data__size_any_of_count101 += 1
+                    data__size_any_of_count100 += 1
                 except Invalid: pass
-            if not data__size_any_of_count101:
+            if not data__size_any_of_count100:
                 raise Invalid("" + (name_prefix or "data") + ".size cannot be validated by any definition")
         if "sha256" in data_keys:
             data_keys.remove("sha256")
             data__sha256 = data["sha256"]
-            data__sha256_any_of_count102 = 0
-            if not data__sha256_any_of_count102:
+            data__sha256_any_of_count101 = 0
+            if not data__sha256_any_of_count101:
                 try:
                     _digest(data__sha256, (name_prefix or "data") + ".sha256")
-                    data__sha256_any_of_count102 += 1
+                    data__sha256_any_of_count101 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count102:
+            if not data__sha256_any_of_count101:
                 try:
                     if not isinstance(data__sha256, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".sha256 must be null")
-                    data__sha256_any_of_count102 += 1
+                    data__sha256_any_of_count101 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count102:
+            if not data__sha256_any_of_count101:
                 raise Invalid("" + (name_prefix or "data") + ".sha256 cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -4398,8 +4393,8 @@ def _document_baseline(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count103 = 0
-            if not data__command_any_of_count103:
+            data__command_any_of_count102 = 0
+            if not data__command_any_of_count102:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -4409,9 +4404,9 @@ def _document_baseline(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count103 += 1
+                    data__command_any_of_count102 += 1
                 except Invalid: pass
-            if not data__command_any_of_count103:
+            if not data__command_any_of_count102:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -4429,9 +4424,9 @@ def _document_baseline(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count103 += 1
+                    data__command_any_of_count102 += 1
                 except Invalid: pass
-            if not data__command_any_of_count103:
+            if not data__command_any_of_count102:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ovn import names, schema
 from ovn.clock import parse_rfc3339, rfc3339
 from ovn.errors import InvalidDocument
 from ovn.model import canonical, records
-from ovn.state import reducers, segments, subjects
+from ovn.state import blobs, reducers, segments, subjects
 from ovn.state.subjects import Words
 from ovn.state.tip import Cache, Overlay, Tip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from ovn.git.objects import ObjectStore
@@ -153,6 +154,8 @@ class Commits:
     session: str
     now: datetime
     stored: str
+    lines: Mapping[int, bytes] = field(default_factory=dict)
+    large: Callable[[str], bytes | None] = lambda _: None
     made: list[str] = field(default_factory=list)
     without_effect: list[Aside] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
@@ -179,7 +182,8 @@ class Commits:
         edits = {tip.place(path): data for path, data in encode(docs.changed).items()}
         if numbered:
             segment = names.segment_file(self.session, numbered[0][0])
-            edits[tip.place(segment)] = segments.encode(numbered)
+            edits[tip.place(segment)] = segments.encode(numbered, self.lines)
+            edits |= {tip.place(path): data for path, data in self._large(numbered)}
         tree = self._at_home(tip, self.draft.edit(tip.tree(), edits), docs)
         notes = [*without, *(last.set_aside if last else ())]
         lost = [f"record {seq} was damaged in the journal" for seq in (last.lost if last else ())]
@@ -188,13 +192,26 @@ class Commits:
         self.without_effect += without
         self.said += map(str, tip.damaged.values())
 
+    def _large(self, numbered: Sequence[Numbered]) -> Iterator[tuple[str, bytes]]:
+        """Yield the results that are too large for their records, as files of the state branch."""
+        for oid in blobs.of(record for _, record in numbered):
+            data = self.large(oid)
+            if data is None:
+                self.said.append(f"session '{self.session}': the recorded result '{oid}' is missing")
+            else:
+                yield names.result_file(self.session, numbered[0][0], oid), data
+
     def _effects(
         self, tip: Tip, numbered: Sequence[Numbered], through: int, at: str
     ) -> tuple[Overlay, list[Aside]]:
         """Return the documents as the records leave them, and the records that would break one."""
         docs = Overlay(tip)
-        for seq, record in numbered:
-            docs.put(reducers.apply(docs, self.session, seq, record))
+        for is_step, run in groupby(numbered, lambda one: one[1]["type"] == "step"):
+            if is_step:
+                docs.put(reducers.steps(docs, self.session, list(run)))
+            else:
+                for seq, record in run:
+                    docs.put(reducers.apply(docs, self.session, seq, record))
         docs.put(reducers.passed(docs, self.session, through, at))
         try:
             encode(docs.changed)

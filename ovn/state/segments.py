@@ -6,6 +6,7 @@ set aside; so the tip alone has every result, and a clone can replay.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from ovn import names
@@ -13,7 +14,7 @@ from ovn.errors import InvalidDocument
 from ovn.model import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ovn.model.records import Record
     from ovn.state.tip import Tip
@@ -21,9 +22,21 @@ if TYPE_CHECKING:
 Numbered = tuple[int, "Record"]
 
 
-def encode(records: Sequence[Numbered]) -> bytes:
-    """Return the bytes of the segment that holds these records."""
-    return b"".join(canonical.dump_line({**record, "seq": seq}) + b"\n" for seq, record in records)
+def encode(records: Sequence[Numbered], lines: Mapping[int, bytes] | None = None) -> bytes:
+    """Return the bytes of the segment that holds these records.
+
+    ``lines`` has the canonical bytes of some of them by number, which then need only theirs.
+    """
+    known = lines or {}
+    return b"".join(_line(seq, record, known.get(seq)) for seq, record in records)
+
+
+def _line(seq: int, record: Record, line: bytes | None) -> bytes:
+    """Return a record's line. The type is its last key, and the number goes before it."""
+    if line is None:
+        return canonical.dump_line({**record, "seq": seq}) + b"\n"
+    at = line.rindex(b',"type":"')
+    return b'%b,"seq":%d%b\n' % (line[:at], seq, line[at:])
 
 
 def decode(data: bytes, what: str) -> Iterator[Numbered]:
@@ -33,6 +46,25 @@ def decode(data: bytes, what: str) -> Iterator[Numbered]:
         if not isinstance(record, dict) or not isinstance(record.get("seq"), int):
             raise InvalidDocument(f"{what}: line {number}: not a numbered record")
         yield record.pop("seq"), record
+
+
+def bulk(tip: Tip, session: str) -> Iterator[Numbered]:
+    """Yield a session's folded records, parsed a segment at a time. Raises InvalidDocument.
+
+    A segment is one list to the standard library's parser, which needs a tenth of the time that
+    strict reading of each line takes.
+    """
+    for path in _paths(tip, session):
+        data = tip.read(path) or b""
+        try:
+            found = json.loads(b"[" + b",".join(data.splitlines()) + b"]", parse_constant=_no_constant)
+            yield from ((record["seq"], record) for record in found)
+        except (ValueError, RecursionError, KeyError, TypeError) as error:
+            raise InvalidDocument(f"{path}: {error}") from error
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")
 
 
 def read(tip: Tip, session: str, after: int = 0) -> Iterator[Numbered]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ovn.git.objects import ObjectStore
     from ovn.model.records import Record
     from ovn.state.journal import Journal
+    from ovn.state.segments import Numbered
 
 FOLD_RECORDS = 1000
 FOLD_SECONDS = 10.0
@@ -52,13 +53,15 @@ class StateStore:
     """The state of one repository. For one thread; any number of processes.
 
     ``deferred`` is the error of the last fold that ``record`` put off, None when none was: the
-    records are acknowledged, and any later command folds them.
+    records are acknowledged, and any later command folds them. While ``call`` is set, every
+    record says that this call of a program made it.
     """
 
     def __init__(self, location: Location, clock: Clock = SYSTEM) -> None:
         self.location = location
         self.clock = clock
         self.deferred: OvnError | OSError | None = None
+        self.call: dict[str, Any] | None = None
         self._folds: dict[str, tuple[int, float]] = {}
         self._checked = False
         self._child: subprocess.Popen[bytes] | None = None
@@ -121,6 +124,28 @@ class StateStore:
             yield seq, record
         yield from ((seq, record) for seq, record in readable(tail) if seq > last)
 
+    def replay(self, session: str) -> Iterator[Numbered]:
+        """Yield the same as ``records``, ten times faster and without a look at every field.
+
+        For a program that goes on: what is read here was checked when it was recorded, and
+        again by the fold. Raises InvalidDocument.
+        """
+        tail = self.journal(session).read()
+        last = 0
+        for numbered in segments.bulk(self._folder.tip(), session):
+            last = numbered[0]
+            yield numbered
+        yield from ((seq, record) for seq, record in readable(tail) if seq > last)
+
+    def since(self, session: str, seq: int) -> list[Numbered]:
+        """Return the session's records beyond number ``seq``; cheap when there are none."""
+        tail = self.journal(session).read()
+        if tail.next <= seq + 1:
+            return []
+        folded = list(segments.read(self._folder.tip(), session, seq))
+        last = folded[-1][0] if folded else seq
+        return [*folded, *((number, record) for number, record in readable(tail) if number > last)]
+
     def log(
         self, session: str | None = None, feature: str | None = None, limit: int | None = None
     ) -> list[log.Entry]:
@@ -169,6 +194,8 @@ class StateStore:
         NotInitialised, FormatTooNew, NoSpace, DiskFailed, ReadOnlyRepository, Locked; then
         nothing was recorded.
         """
+        if self.call is not None:
+            record = {**record, "call": self.call}
         records.validate(record)
         payload = records.payload(record)
         if len(payload) > canonical.MAX_BYTES:
@@ -177,6 +204,7 @@ class StateStore:
             )
         self._check_writable()
         seq = self.journal(session).append(payload, generation)
+        self._folder.remember(payload, record)
         if self._is_due(session, seq, record) if fold is None else fold:
             self._fold_or_defer(session)
         return seq
