@@ -79,6 +79,7 @@ def start(
     ``green_before`` whether the feature's verify commands are green already (None: not looked).
     Raises LeaseHeld, NotFound or Refused for the feature or session, NotInitialised.
     """
+    store.require_init()
     store.fold()
     view, known = store.view(), leases_of(store, config)
     session = _session_id(store, view, opening)

@@ -401,3 +401,11 @@ def test_evidence_documents_are_what_the_registry_holds(repo, store):
     assert codec.encode(held)["commit"] == repo.head
     assert replace(held, green=False) != held
     assert open_store(repo.location).exists(held.commit)
+
+
+def test_before_init_nothing_is_taken(repo: Repo) -> None:
+    """A start that cannot be recorded leaves no lease behind."""
+    bare = StateStore.open(repo.location)
+    with pytest.raises(NotInitialised):
+        start(bare, Config(), Opening())
+    assert repo.git("for-each-ref", "refs/ovn") == ""

@@ -202,7 +202,7 @@ class StateStore:
             raise InvalidDocument(
                 f"record {record['type']!r}: {len(payload)} bytes, the limit is {canonical.MAX_BYTES}"
             )
-        self._check_writable()
+        self.require_init()
         seq = self.journal(session).append(payload, generation)
         self._folder.remember(payload, record)
         if self._is_due(session, seq, record) if fold is None else fold:
@@ -271,8 +271,8 @@ class StateStore:
         self._folder.branch.publish(draft.objects(commit), commit, tip, words.event)
         return commit
 
-    def _check_writable(self) -> None:
-        """Refuse before anything is acknowledged what no fold could ever write."""
+    def require_init(self) -> None:
+        """Raise NotInitialised, before anything is acknowledged or taken that no fold could ever write."""
         if not self._checked:
             if self.view(pending=False).commit is None:
                 raise NotInitialised("this repository has no state yet")
