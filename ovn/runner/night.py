@@ -168,23 +168,26 @@ def _work(night: Night) -> tuple[str, str | None]:
         going = recovering.take_up(night)
         if going is None and _baseline_is_broken(night):
             return "broken-baseline", None
-        while True:
-            if going is not None:
-                end = work.carry_on(night, going)
-                if end is not None:
-                    return end
-            word = ("stopped" if night.stopping.wish() else _nothing_to_do(night)) or night.why_stop()
-            if word is not None:
-                return word, None
-            going = _begin_session(night)
-            if going is None:
-                return "nothing-left", "others work on what is left"
+        return _sessions(night, going)
     except CrashLoop:
         return "crash-loop", None
     except NeedsPerson as error:
         return "needs-person", str(error)
     except Unhealthy as error:
         return "unhealthy", str(error)
+
+
+def _sessions(night: Night, going: Going | None) -> tuple[str, str | None]:
+    while True:
+        end = work.carry_on(night, going) if going is not None else None
+        if end is not None:
+            return end
+        word = ("stopped" if night.stopping.wish() else _nothing_to_do(night)) or night.why_stop()
+        if word is not None:
+            return word, None
+        going = _begin_session(night)
+        if going is None:
+            return "nothing-left", "nobody may work on what is left now"
 
 
 def _nothing_to_do(night: Night) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from ovn import checkpoints, facts, features, names, operations, verify
@@ -84,22 +85,28 @@ def order(night: Night, going: Going, verb: str, target: str | None = None) -> o
     )
 
 
-def base_of(night: Night, going: Going) -> Checkpoint | None:
-    """Return the checkpoint from before the feature.
+def chain(night: Night, going: Going) -> list[Session]:
+    """Return this session and those before it in the run at the same feature, newest first.
 
-    Where the run's session before this one was at the same feature too (its agent handed off
-    on its own), that one's: what it did is part of the work.
+    An agent that hands off on its own ends its session; what it did is still part of the work.
     """
-    sessions = night.document().sessions
-    before = None
-    for session in reversed(
-        sessions[: sessions.index(going.session) + 1] if going.session in sessions else ()
-    ):
-        found = night.store.view().session(session)
-        if found is None or found.feature != going.feature:
-            break
-        before = _labelled(night, session, going.feature) or before
-    return before
+    sessions, view = night.document().sessions, night.store.view()
+    until = sessions.index(going.session) if going.session in sessions else 0
+    found = [view.session(one) for one in (going.session, *reversed(sessions[:until]))]
+    same = takewhile(lambda one: one is not None and one.feature == going.feature, found)
+    return [one for one in same if one is not None]
+
+
+def base_of(night: Night, going: Going) -> Checkpoint | None:
+    """Return the checkpoint from before the feature: that of the first session at it."""
+    held = (_labelled(night, one.id, going.feature) for one in reversed(chain(night, going)))
+    return next((one for one in held if one is not None), None)
+
+
+def foreign_commits(night: Night, going: Going, head: str | None, base: str | None) -> list[str]:
+    """Return the commits since ``base`` that no session of the work made."""
+    found = [facts.foreign_commits(night.store, one, head, base) for one in chain(night, going)]
+    return [one for one in found[0] if all(one in others for others in found[1:])] if found else []
 
 
 def _labelled(night: Night, session: str, feature: str) -> Checkpoint | None:

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from ovn.runner.standing import End, Going, Standing
 
 
-def last(session: Session, feature: str, *, used_up: bool) -> str:
+def last(session: Session, feature: str, *, failed_before: bool) -> str:
     """Return what became of the last attempt at the feature: none, open, failed or passed. Pure.
 
-    ``passed`` is one that ended well and was not judged yet. In a session without an attempt
-    the ones before it may have used them all up, which is a failure too.
+    ``passed`` is one that ended well and was not judged yet. Without an attempt in this session
+    it is that of the session before it, where there was one.
     """
     tried = [one for one in session.attempts if one.feature == feature]
     if not tried:
-        return "failed" if used_up else "none"
+        return "failed" if failed_before else "none"
     if tried[-1].ended is None:
         return "open"
     return "failed" if tried[-1].exit_code != 0 or tried[-1].reason else "passed"
@@ -108,7 +108,7 @@ def _worked(night: Night, at: Standing) -> bool:
     now = standing.look(night, going)
     if (now.shot.tree, now.shot.head) != (at.shot.tree, at.shot.head):
         return True
-    return last(now.session, at.feature.id, used_up=False) == "passed"
+    return last(now.session, at.feature.id, failed_before=False) == "passed"
 
 
 def _order(night: Night, going: Going, at: Standing) -> Order:

@@ -15,13 +15,13 @@ from ovn.clock import parse_rfc3339
 from ovn.crash import crash_point
 from ovn.errors import HandoffRefused, NeedsPerson, NoSpace, OvnError, Unhealthy
 from ovn.runner import judging, stop, trying
-from ovn.runner.standing import actor, base_of, bench, look, order, us
+from ovn.runner.standing import Going, actor, base_of, bench, foreign_commits, look, order, us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ovn.runner.night import Night
-    from ovn.runner.standing import End, Going, Standing
+    from ovn.runner.standing import End, Standing
 
 
 def carry_on(night: Night, going: Going) -> End | None:
@@ -79,11 +79,14 @@ def facts_of(night: Night, found: recovery.Facts, at: Standing) -> recovery.Fact
     """
     used, most = at.feature.attempts, night.config.budget.max_attempts_per_feature
     base = at.base.head if at.base else None
-    foreign = facts.foreign_commits(night.store, at.session, at.shot.head, base)
+    going = Going(at.session.id, at.session.generation, at.feature.id)
+    foreign = foreign_commits(night, going, at.shot.head, base)
     crashes = night.document().crashes
     return replace(
         found,
-        attempt=trying.last(at.session, at.feature.id, used_up=used >= most),
+        attempt=trying.last(
+            at.session, at.feature.id, failed_before=used >= most or (used > 0 and at.worked)
+        ),
         attempts_left=max(most - used, 0),
         work=at.worked,
         foreign_commits=bool(foreign),

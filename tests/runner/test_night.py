@@ -84,6 +84,7 @@ def test_the_next_attempt_goes_on_in_the_same_files_with_the_failing_output(proj
     project.check()
 
 
+@pytest.mark.slow
 def test_the_last_attempt_starts_afresh(project: Project) -> None:
     project.feature("a")
     project.agent(
@@ -120,6 +121,7 @@ def test_giving_up_keeps_the_work_under_a_name_and_takes_it_back(project: Projec
     project.check()
 
 
+@pytest.mark.slow
 def test_what_was_green_before_is_said_and_recorded(project: Project) -> None:
     project.feature("a", verify="true")
     out = project.run()
@@ -136,6 +138,7 @@ def test_a_feature_that_nothing_can_prove_is_blocked_at_once(project: Project) -
     assert project.night().sessions == ()
 
 
+@pytest.mark.slow
 def test_an_agents_exit_code_decides_nothing(project: Project) -> None:
     project.feature("lies", verify="false", priority="P0")
     project.feature("works")
@@ -202,6 +205,7 @@ def test_an_agent_that_crashes_again_and_again_ends_the_night_and_blocks_nothing
     project.check()
 
 
+@pytest.mark.slow
 def test_crashes_in_a_row_are_forgotten_when_the_agent_works_again(project: Project) -> None:
     project.feature("a")
     project.agent("[ $OVN_ATTEMPT = 3 ] || exit 1; echo good > a.txt")
@@ -243,6 +247,7 @@ def test_cost_is_counted_and_limits_the_night(project: Project) -> None:
     assert "1.20 of 1.00 USD are spent" in out
 
 
+@pytest.mark.slow
 def test_max_sessions_and_features_limit_the_night(project: Project) -> None:
     for name in ("a", "b", "c"):
         project.feature(name)
@@ -269,7 +274,14 @@ def test_the_end_of_the_time_ends_the_agent_and_keeps_its_work(project: Project)
 # -- asked to end ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_ends_the_night_with_a_handoff(project: Project, number: signal.Signals) -> None:
     project.feature("a")
     project.agent("echo half > a.txt; echo $$ > ../agent.pid; exec sleep 60")
@@ -295,6 +307,7 @@ def test_a_signal_during_long_tests_does_not_wait_for_them(project: Project) -> 
     project.check()
 
 
+@pytest.mark.slow
 def test_the_next_night_goes_on_where_the_stopped_one_was(project: Project) -> None:
     project.feature("a")
     project.agent("echo half > a.txt; echo x > ../half; exec sleep 60")
@@ -312,18 +325,11 @@ def test_the_next_night_goes_on_where_the_stopped_one_was(project: Project) -> N
 
 # -- kill -9 ---------------------------------------------------------------------------
 
-POINTS = (
-    "run.after_start",
-    "run.before_launch",
-    "run.after_launch",
-    "run.after_agent",
-    "run.after_verify",
-    "run.before_handoff",
-    "run.before_end",
-)
+SOON = ("run.before_launch", "run.after_verify", "run.before_end")
+LATER = ("run.after_start", "run.after_launch", "run.after_agent", "run.before_handoff")
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", [*SOON, *(pytest.param(one, marks=pytest.mark.slow) for one in LATER)])
 def test_a_night_killed_anywhere_goes_on_and_loses_nothing(project: Project, point: str) -> None:
     """The same run, the same feature, every acknowledged record; the second feature too."""
     project.feature("a", priority="P0")
@@ -391,6 +397,7 @@ def test_kill_9_of_the_agent_alone_is_only_a_crash(project: Project) -> None:
     assert project.statuses() == {"a": "done"}
 
 
+@pytest.mark.slow
 def test_a_runner_that_dies_too_often_is_a_crash_loop(project: Project) -> None:
     project.feature("a")
     for _ in range(3):
@@ -427,6 +434,7 @@ def test_done_beside_an_ignored_file_is_told_from_broken(project: Project) -> No
     assert project.statuses() == {"a": "done"}
 
 
+@pytest.mark.slow
 def test_with_a_set_up_command_the_clean_tree_has_the_last_word(project: Project) -> None:
     project.repo.write(".gitignore", "made\n")
     project.configure(commands={"setup": "true"})
@@ -456,6 +464,7 @@ def test_a_dirty_tree_may_be_allowed_and_is_kept_first(project: Project) -> None
     assert project.repo.read("mine.txt") == b"mine"
 
 
+@pytest.mark.slow
 def test_a_branch_of_ones_own_choice(project: Project) -> None:
     project.feature("a")
     project.feature("b")
