@@ -1,4 +1,4 @@
-"""What is shipped: the wheel holds the package, the schemas and the hooks, and nothing else."""
+"""What is shipped: the wheel holds the package, schemas, hooks and prompts, and nothing else."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def tree(folder: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("inside", "folder"), [("ovn/_data/schemas/", "schemas"), ("ovn/_data/hooks/", "hooks")]
+    ("inside", "folder"), [(f"ovn/_data/{folder}/", folder) for folder in ("schemas", "hooks", "prompts")]
 )
-def test_schemas_and_hooks_ship_as_they_are_in_the_tree(wheel, inside, folder):
+def test_schemas_hooks_and_prompts_ship_as_they_are_in_the_tree(wheel, inside, folder):
     shipped = {
         name.removeprefix(inside): wheel.read(name) for name in wheel.namelist() if name.startswith(inside)
     }

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ovn.agents import command
+from ovn.agents import claude, codex, command, gemini, opencode
 from ovn.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from ovn.agents.events import Event, Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,27 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One attempt, as its agent has to know it. ``folder`` is the attempt's own, outside the tree."""
+    """One attempt, as its agent has to know it. ``folder`` is the attempt's own, outside the tree.
+
+    ``resume`` is the agent's own session to go on in; ``prompt`` a file of ``prompts/`` to begin
+    with, by default the one that fits.
+    """
 
     feature: str
     session: str
     prompt_file: Path
     folder: Path
+    resume: str | None = None
+    prompt: str | None = None
 
 
 class Agent(Protocol):
-    """What a module of this package offers."""
+    """What a module of this package offers.
+
+    ``HOOKED``: it runs our hooks, and an attempt in which none ran is not guarded.
+    """
+
+    HOOKED: bool
 
     def argv(self, settings: Settings, task: Task) -> tuple[str, ...]:
         """Return the words to start it with; never a shell's line."""
@@ -51,12 +64,20 @@ class Agent(Protocol):
         """Return what the attempt cost so far, in USD, as far as the agent tells."""
         ...
 
+    def events(self, line: Line) -> Iterator[Event]:
+        """Yield what one line of its output tells; see ``ovn.agents.events``."""
+        ...
+
     def health(self, settings: Settings, folder: Path, environ: Mapping[str, str]) -> str | None:
         """Return why it cannot be started in ``folder`` with ``environ``; None when it can."""
         ...
 
 
 AGENTS: dict[str, Agent] = {
+    "claude": claude,
+    "codex": codex,
+    "gemini": gemini,
+    "opencode": opencode,
     "command": command,
 }
 

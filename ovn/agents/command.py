@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING
 from ovn import names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from ovn.agents import Settings, Task
+    from ovn.agents.events import Event, Line
+
+HOOKED = False
 
 _PLACE = re.compile(r"\{(prompt_file|feature|session)\}")
 
@@ -47,6 +50,11 @@ def cost(task: Task) -> float:
     except ValueError:
         return 0.0
     return found if math.isfinite(found) and found > 0 else 0.0
+
+
+def events(line: Line) -> Iterator[Event]:  # noqa: ARG001 - the agents' common shape
+    """Yield nothing: what it prints has no form that is known here."""
+    yield from ()
 
 
 def health(settings: Settings, folder: Path, environ: Mapping[str, str]) -> str | None:
