@@ -83,14 +83,14 @@ AGENTS: dict[str, Agent] = {
 
 
 def find(name: str, settings: Settings) -> Agent:
-    """Return the agent of that name; one that is not known here runs by its ``argv``.
+    """Return the agent of that name; with ``argv`` set it is that program, whatever its name.
 
     Raises UsageError when there is neither.
     """
-    if name in AGENTS:
-        return AGENTS[name]
     if settings.argv:
         return command
+    if name in AGENTS:
+        return AGENTS[name]
     known = ", ".join(AGENTS)
     raise UsageError(
         f"no agent '{name}'",

@@ -73,8 +73,10 @@ def test_health_says_why_it_cannot_start(tmp_path: Path) -> None:
     }
 
 
-def test_an_unknown_name_runs_by_its_argv_or_is_refused() -> None:
+def test_an_argv_is_run_whatever_the_name_and_an_unknown_name_without_one_is_refused() -> None:
     assert agents.find("command", Settings()) is command
     assert agents.find("mine", Settings(argv=("mine",))) is command
+    assert agents.find("claude", Settings(argv=("my-claude",))) is command
+    assert agents.find("claude", Settings()) is agents.AGENTS["claude"]
     with pytest.raises(UsageError, match="no agent 'mine'"):
         agents.find("mine", Settings())
