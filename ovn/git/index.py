@@ -50,7 +50,9 @@ def private_folder(location: Location) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)  # the next sweep takes what would not go
+        with suppress(OSError):  # a lock that cannot be removed keeps the folder, which says whose it is
+            _release(folder)
+            shutil.rmtree(folder, ignore_errors=True)  # the next sweep takes what would not go
 
 
 def sweep(location: Location) -> list[str]:
@@ -60,7 +62,7 @@ def sweep(location: Location) -> list[str]:
         for folder in os.scandir(location.local / FOLDER):
             pid, _, rest = folder.name.partition(".")
             if pid.isdigit() and rest.rpartition(".")[0] != _start(int(pid)):
-                _release_dead(Path(folder.path))
+                _release(Path(folder.path))
                 shutil.rmtree(folder.path, ignore_errors=True)
                 removed.append(folder.name)
     return removed
@@ -71,8 +73,8 @@ def _start(pid: int) -> str:
     return (host.process_start(pid) or "").replace(" ", "-")
 
 
-def _release_dead(folder: Path) -> None:
-    """Remove the ``index.lock`` whose other link lies in this folder: its process was killed."""
+def _release(folder: Path) -> None:
+    """Remove the ``index.lock`` whose other link lies in this folder, where its holder did not."""
     for mark in folder.glob("lock-*"):
         with suppress(FileNotFoundError):
             lock = mark.readlink()

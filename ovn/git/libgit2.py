@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pygit2
 from pygit2.enums import ObjectType, Option, RepositoryOpenFlag, SortMode
 
+from ovn import names
 from ovn.errors import (
     CorruptObject,
     InvalidName,
@@ -29,7 +30,7 @@ from ovn.errors import (
     RefMoved,
     UnsupportedRepository,
 )
-from ovn.git import encoding, pack, trees
+from ovn.git import encoding, locks, pack, trees
 from ovn.git.paths import unquote
 from ovn.git.run import IDENTITY, Git, failure
 
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     from ovn.git.objects import Change
 
 LOCK_PATIENCE = 0.1
-"""Seconds that a ref's lock is waited for; git's own core.filesRefLockTimeout."""
+"""Seconds that a ref's lock is waited for; git's own core.filesRefLockTimeout. Of our refs until
+the lock is old enough to be a dead process', too: that one is broken then."""
 
 _KINDS = {
     ObjectType.BLOB: "blob",
@@ -224,13 +226,16 @@ class Libgit2Store:
         return dict(sorted(found.items()))
 
     def update_ref(self, ref: str, new: str | None, expected: str | None, reason: str) -> None:
-        deadline = time.monotonic() + LOCK_PATIENCE
+        ours = ref == names.STATE_REF or ref.startswith((names.OVN_REFS, names.TAG_REFS))
+        deadline = time.monotonic() + LOCK_PATIENCE + (locks.STALE if ours else 0)
         while True:
             try:
                 return self._swap(ref, new, expected, reason)
             except Locked:
                 if time.monotonic() > deadline:
                     raise
+                if ours:
+                    locks.break_stale_locks(self.location, ref)
                 time.sleep(random.uniform(0.001, 0.01))  # noqa: S311  jitter, not a secret
 
     def _remove_packed(self, ref: str, expected: str) -> None:

@@ -1,7 +1,8 @@
-"""The user's index after a power cut: seen to be damaged, set aside, rebuilt from HEAD.
+"""What a power cut damaged of git's own: the index, rebuilt from HEAD, and loose objects, written anew.
 
 git syncs its index only when asked to, so a cut may leave it short or full of zeros; then
 every git command fails until somebody removes it. What was staged is in the copy set aside.
+A loose object may be left empty; git, which looks at names only, would never write it again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import struct
+import zlib
 from typing import TYPE_CHECKING
 
 from ovn.git import settings
@@ -16,6 +18,7 @@ from ovn.git.disk import disk_errors
 from ovn.git.index import index_lock, private_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from ovn.git.locate import Location
@@ -64,6 +67,37 @@ def rebuild_index(git: Git) -> Path:
         git.run("sparse-checkout", "reapply")
     git.run("update-index", "-q", "--refresh", ok=(0, 1))
     return aside
+
+
+def set_aside_damaged(location: Location, oids: Iterable[str]) -> list[str]:
+    """Move those of these objects that lie loose and are damaged under ``.git/ovn/aside/``; return them.
+
+    For objects that will be written again: what cannot be read is no loss. Raises NoSpace and its kin.
+    """
+    moved = []
+    with disk_errors("cannot set a damaged object aside"):
+        for oid in oids:
+            path = location.common_dir / "objects" / oid[:2] / oid[2:]
+            if _is_damaged(path, oid):
+                folder = location.local / "aside"
+                folder.mkdir(parents=True, exist_ok=True)
+                path.replace(folder / f"object-{oid}")
+                moved.append(oid)
+    return moved
+
+
+def _is_damaged(loose: Path, oid: str) -> bool:
+    """Tell whether a loose object's file is there and does not hold what its name says."""
+    unpacked, digest = zlib.decompressobj(), hashlib.sha1(usedforsecurity=False)
+    try:
+        with loose.open("rb") as file:
+            while data := file.read(1 << 16):
+                digest.update(unpacked.decompress(data))
+    except FileNotFoundError:
+        return False
+    except zlib.error:
+        return True
+    return digest.hexdigest() != oid
 
 
 def _aside(location: Location) -> Path:

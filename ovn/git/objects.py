@@ -7,9 +7,9 @@ contract tests, tests/git/test_objects_contract.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ovn.frozen import dataclass
 from ovn.git.encoding import CommitInfo, Entry
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ class ObjectStore(Protocol):
         """Move a ref from ``expected`` to ``new``, synced, with a reflog entry where git keeps one.
 
         ``expected=None``: it must not exist; ``new=None``: delete it. Raises RefMoved when it
-        has another value, Locked when its lock is held for longer than git waits (100 ms),
+        has another value, Locked when its lock is held for longer than git waits (100 ms; the lock
+        of a ref of git ovn is broken when it is a second old, since its writers need milliseconds),
         RefClash when another ref's name is in the way.
         """
         ...

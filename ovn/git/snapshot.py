@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import secrets
 import signal
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from ovn.git import index as indexes
 from ovn.git.disk import disk_errors
 from ovn.git.encoding import EMPTY_TREE, decode_tree
 from ovn.git.files import Disk
+from ovn.git.mending import set_aside_damaged
 from ovn.git.pack import encode
 from ovn.git.paths import quote
 
@@ -41,6 +43,8 @@ TRIES = 6
 
 LOOKS = 20
 """Times that git is asked what differs while it dies of files that are cut short."""
+
+LOST = "take the checkpoint again; if a staged file's content is lost, 'git add' it again first"
 
 EMPTY_BLOB = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 
@@ -132,7 +136,10 @@ class _Camera:
         intents |= {row.path for row in listed if _is_hidden_intent(objects, head_tree, found.staged, row)}
         chosen = self._select(found, [row for row in listed if row.tag != "M"])
         self.guard.check(chosen.store)
+        self._mend(found.staged)
         edits = self._read(copied, found, listed, chosen)
+        if set_aside_damaged(git.location, (one.oid for one in edits.values() if one is not None)):
+            raise Unsettled("objects that were damaged, as by a power cut, were set aside to be written anew")
         index_tree, new = treeedit.edit(objects.entries, head_tree, found.staged)
         tree, more = treeedit.edit(_overlay(objects, new), index_tree, edits)
         intended = tuple(row for row in rows if row.path in intents)
@@ -164,6 +171,15 @@ class _Camera:
                     raise
                 deaths.append(error)
         raise Unsettled(str(deaths[-1])) from deaths[-1]
+
+    def _mend(self, staged: Mapping[bytes, Entry | None]) -> None:
+        """Write staged blobs anew that a power cut damaged, where their files still have the content."""
+        blobs = {path: entry.oid for path, entry in staged.items() if entry is not None}
+        damaged = set_aside_damaged(self.guard.git.location, set(blobs.values()))
+        for path, oid in blobs.items():
+            found = self.disk.lstat(path) if oid in damaged else None
+            if found is not None and stat.S_ISREG(found.st_mode):  # else, as if it fails, ``verify`` says it
+                self.guard.git.run("hash-object", "-w", b"--path=" + path, "--", path, ok=(0, 1, 128))
 
     def _select(self, found: status.Status, flagged: list[status.Listed]) -> selection.Selection:
         unseen: list[bytes] = []
@@ -223,6 +239,7 @@ def _overlay(objects: ObjectStore, new: dict[str, bytes]) -> Reader:
 
 def _write(git: Git, objects: ObjectStore, new: dict[str, tuple[str, bytes]]) -> None:
     """Store objects loose, by one git: unsynced, since the caller syncs all at once."""
+    set_aside_damaged(git.location, new)
     wanted = [row for oid, row in new.items() if not objects.exists(oid)]
     if wanted:
         git.run("unpack-objects", "-q", stdin=encode(wanted).pack)
@@ -247,4 +264,4 @@ def verify(objects: ObjectStore, commit: str, head: str | None) -> None:
     for tree in [info.tree, *(objects.commit(parent).tree for parent in info.parents if parent != head)]:
         for change in objects.changes(base, tree):
             if change.new is not None and change.new.kind == "blob" and not objects.exists(change.new.oid):
-                raise CorruptObject(lost.format(commit, quote(change.path)), hint="take the checkpoint again")
+                raise CorruptObject(lost.format(commit, quote(change.path)), hint=LOST)

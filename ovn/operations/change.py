@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ovn.git import restore, writing
+from ovn import host
+from ovn.git import restore, worktrees, writing
 from ovn.git.paths import quote
 from ovn.git.restore import Target
 from ovn.git.run import Git
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 STAYS = "stays"
 """As ``head`` of a change: the branch does not move. (None would be: back to unborn.)"""
+
+
+MOVED = "git ovn: moved by an operation"
+"""The reason in the reflog."""
 
 
 class Change:
@@ -64,11 +69,23 @@ class Change:
         writing.set_aside(self._git, self.plan, folder)
 
     def apply(self) -> None:
-        """Change files, then index, then branch. Raises; then a part of it may be done."""
+        """Change files, then index, then branch, and sync it all. Raises; then a part may be done."""
         writing.apply(self._git, self._store.objects, self.plan, trusted=self._trusted)
-        if self.head != self._shot.head:
-            ref = self._shot.branch or "HEAD"
-            self._store.objects.update_ref(ref, self.head, self._shot.head, "git ovn: moved by an operation")
+        self._move(self._shot.head, self.head)
+        host.sync_filesystem(self._store.location.tree())
+        host.sync_filesystem(self._store.location.git_dir)
+
+    def _move(self, old: str | None, new: str | None) -> None:
+        """Move the user's branch by git, which lives on when this process is killed.
+
+        Its lock would stay behind, and stop the user's own git for good.
+        """
+        if old == new:
+            return
+        if old and new:
+            worktrees.move_branch(self._git, new, old, MOVED)
+        else:
+            self._store.objects.update_ref(self._shot.branch or "HEAD", new, old, MOVED)
 
     def differences(self, after: Snapshot) -> list[str]:
         """Return what is not as planned in a snapshot taken afterwards."""

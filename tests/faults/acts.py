@@ -12,6 +12,7 @@ import random
 import signal
 from contextlib import redirect_stderr
 from dataclasses import replace
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 AT = "2026-11-22T23:00:00.000Z"
 COUNTER = "counted"
+MUTE = 74
+"""Exit code of a worker that could not even say how its act ended."""
 
 
 def work(job: dict[str, Any]) -> int:
@@ -56,7 +59,11 @@ class Worker:
     def __init__(self, repo: Path, who: str) -> None:
         self.repo = repo
         self.who = who
-        self.store = StateStore.open(locate(repo))
+
+    @cached_property
+    def store(self) -> StateStore:
+        """The repository's state, opened by the first act that needs it."""
+        return StateStore.open(locate(self.repo))
 
     def attempt(self, act: str, number: int) -> int:
         """Carry out one act and say how it ended; return the exit code that a verb would have."""
@@ -154,8 +161,11 @@ def _settled(error: Exception) -> tuple[int, str]:
 
 def _say(line: str) -> None:
     data = (line + "\n").encode("utf-8", "backslashreplace")
-    while data:
-        data = data[os.write(1, data) :]
+    try:
+        while data:
+            data = data[os.write(1, data) :]
+    except OSError:
+        os._exit(MUTE)
 
 
 ACTS: dict[str, Callable[[Worker, str, str], str]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from ovn.state.store import StateStore
 
 from ..conftest import Repo, new_repo  # noqa: TID252
-from .harness import Stable
+from .harness import Acknowledged, Stable, shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,3 +61,29 @@ def home(template: Path, tmp_path: Path) -> Repo:
     """Return a repository of its own with a state branch and a few files."""
     shutil.copytree(template, tmp_path / "repo", symlinks=True)
     return Repo(tmp_path / "repo")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A repository with a checkpoint ``base``, and one commit and edits since.
+
+    ``then`` is what it was at ``base``; ``acked`` what was acknowledged so far.
+    """
+
+    repo: Repo
+    then: dict[str, object]
+    acked: Acknowledged
+
+
+@pytest.fixture
+def base(home: Repo, stable: Stable) -> Base:
+    """Return a repository with something to go back to."""
+    home.write("base", "b\n")
+    first = stable.start(home.path, ["checkpoint base"])
+    assert first.wait() == 0, first.said()
+    then = shape(home)
+    home.write("src/file1.py", "changed\n")
+    home.commit("work since")
+    second = stable.start(home.path, ["edit", "note", "step"])
+    assert second.wait() == 0, second.said()
+    return Base(home, then, Acknowledged().add(first).add(second))

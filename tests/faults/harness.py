@@ -103,6 +103,10 @@ class Worker:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
+    def go_on(self) -> None:
+        """Let a worker go on that stopped."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def said(self) -> list[str]:
         """Return the whole lines that it said so far."""
         text = self.out.read_text(errors="replace") if self.out.exists() else ""
@@ -171,6 +175,16 @@ def shape(repo: Repo) -> dict[str, object]:
             files[name] = (path.lstat().st_mode, content)
     heads = repo.git("for-each-ref", "refs/heads/main", "refs/heads/work")
     return {"files": files, "index": repo.git("ls-files", "-s"), "HEAD": repo.head, "heads": heads}
+
+
+def put_back(repo: Repo, wanted: dict[str, object]) -> None:
+    """Make files, index and branch as they were in ``wanted``, a ``shape``."""
+    repo.git("reset", "-q", "--hard", str(wanted["HEAD"]))
+    repo.git("clean", "-qfd")
+    for name, (_, content) in wanted["files"].items():
+        if not (repo.path / name).exists() or repo.read(name) != content:
+            repo.write(name, content)
+    assert shape(repo) == wanted
 
 
 def await_end_of(mark: str, timeout: float = 30) -> None:
@@ -264,10 +278,11 @@ class Acknowledged:
         return [line for line in self.refused if "bug" in line or "Traceback" in line]
 
 
-def check(repo: Repo, acked: Acknowledged, *, in_doubt: int = 0) -> StateStore:
+def check(repo: Repo, acked: Acknowledged, *, in_doubt: int = 0, power_cut: bool = False) -> StateStore:
     """Fail the test if anything acknowledged is not there, or anything is there by half or twice.
 
-    ``in_doubt``: acts that may have been done without having been acknowledged.
+    ``in_doubt``: acts that may have been done without having been acknowledged. After a
+    ``power_cut`` objects that no ref names may be damaged: git's own, which it never synced.
     """
     store = StateStore.open(repo.location)
     store.fold()
@@ -278,9 +293,20 @@ def check(repo: Repo, acked: Acknowledged, *, in_doubt: int = 0) -> StateStore:
     _check_tags(repo, acked)
     _check_records(store, acked, in_doubt)
     assert store.view().damaged == []
-    repo.fsck()
+    if power_cut:
+        fsck_refs(repo)
+    else:
+        repo.fsck()
     assert not list((repo.git_dir / "objects/pack").glob("*.keep"))
     return store
+
+
+def fsck_refs(repo: Repo) -> None:
+    """Fail the test unless everything that a ref names can be read."""
+    listing = repo.git("rev-list", "--objects", "--all", "--no-object-names")
+    answer = repo.run("cat-file", "--batch", stdin=listing.encode())
+    assert answer.stderr == b""
+    assert b" missing\n" not in answer.stdout
 
 
 def _check_tags(repo: Repo, acked: Acknowledged) -> None:

@@ -47,20 +47,15 @@ def main() -> None:
 def warm_up() -> None:
     """Do every act once, somewhere else: whatever is imported only when needed is then here."""
     answers = os.dup(1)
+    job = {"who": "w", "forever": False, "stops": False}
+    job["acts"] = ["edit", "checkpoint x", "rollback x", "undo", "restore x", *acts.ACTS, "verb checkpoint x"]
     with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         subprocess.run(["git", "init", "-q", folder], check=True)
         StateStore.open(locate(folder)).init("warm")
-        told = ["edit", "checkpoint x", "rollback x", "undo", "restore x"]
-        acts.work(
-            {
-                "repo": folder,
-                "who": "w",
-                "acts": [*told, *acts.ACTS, "verb checkpoint x"],
-                "forever": False,
-                "stops": False,
-            }
-        )
+        os.chdir(folder)
+        acts.work(job | {"repo": folder})
+        os.chdir("/")
     os.dup2(answers, 1)
     os.close(answers)
 

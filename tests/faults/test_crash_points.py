@@ -14,14 +14,14 @@ import pytest
 
 from ovn import crash, names
 
-from .harness import LONG, NEXT_OPERATION, Acknowledged, check, shape, sized
+from .harness import LONG, NEXT_OPERATION, check, shape, sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from _pytest.mark import ParameterSet
 
-    from ..conftest import Repo  # noqa: TID252
+    from .conftest import Base
     from .harness import Stable
 
 WAYS = {
@@ -55,25 +55,11 @@ def cases() -> Iterator[ParameterSet]:
                         )
 
 
-@pytest.fixture
-def base(home: Repo, stable: Stable) -> tuple[Repo, Acknowledged, dict[str, object]]:
-    """Return a repository with a checkpoint ``base``, one commit and edits since, and how it was then."""
-    home.write("base", "b\n")
-    first = stable.start(home.path, ["checkpoint base"])
-    assert first.wait() == 0, first.said()
-    then = shape(home)
-    home.write("src/file1.py", "changed\n")
-    home.commit("work since")
-    second = stable.start(home.path, ["edit", "note", "step"])
-    assert second.wait() == 0, second.said()
-    return home, Acknowledged().add(first).add(second), then
-
-
 @pytest.mark.parametrize(("point", "act", "how"), list(cases()))
 def test_ended_at_a_crash_point_nothing_is_lost_and_nothing_half_done(
-    base: tuple[Repo, Acknowledged, dict[str, object]], stable: Stable, point: str, act: str, how: str
+    base: Base, stable: Stable, point: str, act: str, how: str
 ) -> None:
-    repo, acked, then = base
+    repo, acked, then = base.repo, base.acked, base.then
     if act == "verb undo":
         assert stable.start(repo.path, ["verb rollback base"]).wait() == 0
     before = shape(repo)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ovn.errors import Locked
+from ovn.errors import CorruptObject, Locked
 from ovn.git import index as indexes
-from ovn.git.mending import damage, rebuild_index
+from ovn.git.mending import damage, rebuild_index, set_aside_damaged
 from ovn.git.run import Git
 
 
@@ -83,3 +83,52 @@ def test_a_live_git_that_holds_the_index_is_waited_for_and_then_named(repo, monk
     with lock.open("w"), pytest.raises(Locked):
         rebuild_index(Git(repo.location))
     assert (repo.git_dir / "index").read_bytes() == b""
+
+
+# -- loose objects ---------------------------------------------------------------------
+
+
+def spoil(repo, oid, data=b""):
+    """Leave of a loose object what a power cut may leave."""
+    path = repo.git_dir / "objects" / oid[:2] / oid[2:]
+    path.chmod(0o644)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("staged", [False, True])
+@pytest.mark.parametrize("left", [b"", b"x\x9c", b"rubbish"])
+def test_a_snapshot_writes_a_damaged_object_of_its_files_anew(kit, repo, staged, left):
+    """git itself believes that it has it: the snapshot would hold what nobody can read."""
+    repo.write("new", "content\n")
+    repo.git("add", "new")
+    oid = repo.git("rev-parse", ":new")
+    spoil(repo, oid, left)
+    if not staged:
+        repo.git("rm", "-q", "--cached", "new")
+    kit.hold(kit.take())
+    assert repo.git("cat-file", "blob", oid) == "content"
+    assert (repo.location.local / f"aside/object-{oid}").read_bytes() == left
+    repo.fsck()
+
+
+def test_a_damaged_tree_is_written_anew_too(kit, repo):
+    repo.write("src/new", "content\n")
+    oid = repo.git("rev-parse", f"{kit.take().tree}:src")
+    spoil(repo, oid)
+    kit.hold(kit.take())
+    repo.fsck()
+
+
+def test_staged_content_that_is_lost_for_good_is_said(kit, repo):
+    repo.write("new", "staged\n")
+    repo.git("add", "new")
+    spoil(repo, repo.git("rev-parse", ":new"))
+    repo.write("new", "changed since\n")
+    with pytest.raises(CorruptObject, match="has lost 'new'"):
+        kit.hold(kit.take())
+
+
+def test_a_sound_object_stays_where_it_is(location, repo):
+    assert set_aside_damaged(location, [repo.head, "0" * 40]) == []
+    repo.fsck()

@@ -413,15 +413,31 @@ def test_a_name_git_would_refuse_is_refused(store, repo):
 
 def test_a_held_lock_is_waited_for_as_long_as_git_waits_then_named(store, repo):
     (commit,) = commits(store, 1)
-    lock = repo.git_dir / "refs/ovn/keep/state.lock"
-    lock.parent.mkdir(parents=True)
+    lock = repo.git_dir / "refs/heads/work.lock"
     lock.touch()
     began = time.monotonic()
-    with pytest.raises(Locked, match="state"):
-        store.update_ref("refs/ovn/keep/state", commit, None, "x")
+    with pytest.raises(Locked, match="work"):
+        store.update_ref("refs/heads/work", commit, None, "x")
     assert 0.1 <= time.monotonic() - began < 1
     lock.unlink()
-    store.update_ref("refs/ovn/keep/state", commit, None, "x")
+    store.update_ref("refs/heads/work", commit, None, "x")
+
+
+@pytest.mark.parametrize(
+    "ref", ["refs/ovn/checkpoint/s/0001", "refs/tags/ovn/s/x", "refs/ovn/lease/session/s"]
+)
+@pytest.mark.parametrize("age", [0, 60, -3600])
+def test_the_lock_that_a_killed_process_left_on_our_ref_is_broken_in_a_second(store, repo, ref, age):
+    """Also a fresh one, and one from the future; whoever lives needs milliseconds."""
+    (commit,) = commits(store, 1)
+    lock = repo.git_dir / f"{ref}.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    os.utime(lock, (time.time() - age,) * 2)
+    began = time.monotonic()
+    store.update_ref(ref, commit, None, "x")
+    assert time.monotonic() - began < 3
+    assert store.resolve(ref) == commit
 
 
 def test_deleting_a_packed_ref_while_packed_refs_is_locked_says_so(store, repo):
