@@ -7,7 +7,7 @@ that has ended and holds a lease which the next command releases.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ovn import active, briefing, checkpoints, claims, features, handoff, operations, session_rules
@@ -15,6 +15,7 @@ from ovn.clock import rfc3339
 from ovn.crash import crash_point
 from ovn.errors import CommitRefused, GitTimeout, HandoffRefused, NotFound, OperationInProgress
 from ovn.facts import Us, current_branch, leases_of, standing_of, uncommitted_paths
+from ovn.frozen import dataclass
 from ovn.git.run import Git
 from ovn.handoff import Broken, Shown, Situation
 from ovn.model import codec, records
@@ -43,9 +44,9 @@ class Closing:
     author: str = "person"
     said: Mapping[str, tuple[str, ...]] | None = None
     wip: bool = False
-    us: Us = Us()  # noqa: RUF009 - frozen
+    us: Us = Us()
     generation: int | None = None
-    limits: checkpoints.Limits = checkpoints.Limits()  # noqa: RUF009 - frozen
+    limits: checkpoints.Limits = checkpoints.Limits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,11 @@ import selectors
 import signal
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, BinaryIO
 
 from ovn import names
+from ovn.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,11 +7,12 @@ variable can change what the file means. The environment is passed in, not read.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NoReturn
 
 from ovn import names
 from ovn.errors import InvalidConfig
+from ovn.frozen import dataclass
 from ovn.model import codec
 
 if TYPE_CHECKING:

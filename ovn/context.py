@@ -8,10 +8,10 @@ an agent, so control and direction marks are made visible.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn import names
+from ovn.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

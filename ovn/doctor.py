@@ -11,13 +11,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn import active, checkpoints, health, host, leases, names
 from ovn.config import Config
 from ovn.errors import OvnError
+from ovn.frozen import dataclass
 from ovn.git import gc, locks, mending, settings
 from ovn.git.locate import MINIMUM_GIT
 from ovn.git.run import As, Git, environment

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn import config, names
 from ovn.errors import InvalidConfig, WouldLose
+from ovn.frozen import dataclass
 from ovn.model import strictyaml
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ session's last checkpoint.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from ovn import active, host, leases, names
 from ovn.clock import parse_rfc3339
 from ovn.errors import CorruptObject, NotFound
+from ovn.frozen import dataclass
 from ovn.git import inprogress, mending, paths, status, trailers
 from ovn.git.run import Git
 from ovn.recovery import Facts
@@ -86,7 +87,7 @@ def choose(view: View, local: Path, worktree: str, wanted: str | None) -> tuple[
     return chosen, [one.id for one in here if chosen is None or one.id != chosen.id]
 
 
-def gather(store: StateStore, config: Config, wanted: str | None = None, *, us: Us = Us()) -> Found:
+def gather(store: StateStore, config: Config, wanted: str | None = None, *, us: Us = Us()) -> Found:  # noqa: B008 - frozen
     """Return the facts about the session to resume. Raises NotFound, NotInitialised."""
     location = store.location
     view = store.view()

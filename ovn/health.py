@@ -7,10 +7,10 @@ place. Each check answers with one line for people; the caller decides what to d
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn.errors import GitFailed, OvnError, Unhealthy
+from ovn.frozen import dataclass
 from ovn.git.run import As, Git
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn import checkpoints
+from ovn.frozen import dataclass
 from ovn.git import gc, index, locks
 from ovn.git.run import Git
 from ovn.operations import operations

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import random
 import secrets
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from ovn import active, host, names, schema
 from ovn.clock import rfc3339
 from ovn.crash import crash_point
 from ovn.errors import LeaseHeld, RefMoved, StaleLease, StateConflict
+from ovn.frozen import dataclass
 from ovn.git.encoding import Entry
 from ovn.git.locks import break_stale_locks, repository_lock
 from ovn.model.documents import Holder, Lease

@@ -7,8 +7,9 @@ decide, then how the work goes on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from ovn.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,13 +7,14 @@ repeat, so a resume that dies is resumed.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import TYPE_CHECKING
 
 from ovn import active, briefing, checkpoints, claims, closing, operations, session_rules
 from ovn.clock import rfc3339
 from ovn.errors import LeaseHeld, NotFound, NotInitialised
 from ovn.facts import Found, Us, gather, leases_of
+from ovn.frozen import dataclass
 from ovn.git import mending
 from ovn.git.run import Git
 from ovn.model import records
@@ -38,9 +39,9 @@ class Wish:
 
     session: str | None = None
     look_only: bool = False
-    us: Us = Us()  # noqa: RUF009 - frozen
+    us: Us = Us()
     by: str = "person"
-    limits: checkpoints.Limits = checkpoints.Limits()  # noqa: RUF009 - frozen
+    limits: checkpoints.Limits = checkpoints.Limits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ovn import resources
 from ovn.errors import FormatTooNew, InvalidDocument
+from ovn.frozen import dataclass
 from ovn.model import canonical, codec, documents
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn import active, config, marked, names, views
 from ovn.errors import Refused, UsageError, WouldLose
+from ovn.frozen import dataclass
 from ovn.git import status, worktrees
 from ovn.git.locks import repository_lock
 from ovn.git.run import Git

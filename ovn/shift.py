@@ -8,13 +8,13 @@ from git, and what it left uncommitted is in a safety checkpoint and stays in th
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ovn import active, briefing, checkpoints, claims, closing, features, names, session_rules
 from ovn.clock import rfc3339
 from ovn.errors import NotFound, Refused
 from ovn.facts import current_branch, leases_of, uncommitted_paths
+from ovn.frozen import dataclass
 from ovn.git import inprogress
 from ovn.git.run import Git
 from ovn.model import codec, records
@@ -46,7 +46,7 @@ class Opening:
     run: str | None = None
     take_over: bool = False
     by: str = "person"
-    limits: checkpoints.Limits = checkpoints.Limits()  # noqa: RUF009 - frozen
+    limits: checkpoints.Limits = checkpoints.Limits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ import os
 import re
 import shlex
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn import commands
 from ovn.errors import InvalidDocument, NotTrusted
+from ovn.frozen import dataclass
 from ovn.git import filters, settings
 from ovn.git.paths import quote
 from ovn.git.run import Git

@@ -8,13 +8,14 @@ and says why. This module is the only way to ``done``.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import commands, features, names
 from ovn.checkpoints import Limits
 from ovn.clock import rfc3339
 from ovn.errors import Unverified
+from ovn.frozen import dataclass
 from ovn.git import snapshot, status
 from ovn.git.gc import gc_guard
 from ovn.git.paths import quote
@@ -47,7 +48,7 @@ class Bench:
     environ: Mapping[str, str]
     location: Location | None = None
     seconds: float = commands.SECONDS
-    limits: Limits = Limits()  # noqa: RUF009 - frozen
+    limits: Limits = Limits()
     watch: Callable[[Ran], None] | None = None
 
 

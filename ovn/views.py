@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn import active, marked, names, progress
 from ovn.errors import InvalidDocument, WouldLose
 from ovn.features import exchange
+from ovn.frozen import dataclass
 from ovn.model import canonical
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import commands, names
 from ovn.baseline import junit, testids
 from ovn.clock import rfc3339
+from ovn.frozen import dataclass
 from ovn.git import status, worktrees
 from ovn.git.run import Git
 from ovn.model import canonical

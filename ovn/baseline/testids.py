@@ -10,10 +10,10 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn.baseline import junit
+from ovn.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

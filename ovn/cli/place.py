@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn.errors import UsageError
+from ovn.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn import host
@@ -16,6 +16,7 @@ from ovn.clock import SYSTEM
 from ovn.demo import scratch, story
 from ovn.demo.agent import HALF_WAY, HOLD
 from ovn.errors import OvnError
+from ovn.frozen import dataclass
 from ovn.runner import sole
 
 if TYPE_CHECKING:

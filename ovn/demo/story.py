@@ -7,7 +7,7 @@ what makes them pass, or fails to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ovn.frozen import dataclass
 
 PACKAGE = "click"
 """An installed dependency of ours, pure Python, BSD-3-Clause; copied with its licence."""

@@ -9,12 +9,13 @@ becomes pending with ``claimed`` set, for only evidence makes a feature done.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from ovn import names, progress
 from ovn.errors import InvalidDocument, InvalidName
 from ovn.features import changing, rules
+from ovn.frozen import dataclass
 from ovn.model import canonical, codec, documents
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
 from ovn.errors import CorruptObject, InvalidName
+from ovn.frozen import dataclass
 from ovn.git.run import IDENTITY
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ unsandboxed supervisor to run; a path that needs one is refused, never stored ra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn.errors import NotTrusted
+from ovn.frozen import dataclass
 from ovn.git.paths import quote
 
 if TYPE_CHECKING:

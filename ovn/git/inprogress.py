@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ovn.frozen import dataclass
 from ovn.git.disk import disk_errors
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import itertools
 import os
 import re
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 from ovn import names
 from ovn.errors import BareRepository, NotARepository, UnsupportedPlatform, UnsupportedRepository
+from ovn.frozen import dataclass
 
 MINIMUM_GIT = (2, 38)
 MAIN = "main"

@@ -12,10 +12,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn.errors import CorruptObject
+from ovn.frozen import dataclass
 from ovn.git import status, treeedit
 from ovn.git.encoding import DIRECTORY, FILE, Entry, object_id
 from ovn.git.inprogress import Unfinished

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import Self
 
 from ovn import host
+from ovn.frozen import dataclass
 
 _LINE = re.compile(r"git ovn (\d+) (.+) (\S+)\n")
 

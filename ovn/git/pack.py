@@ -16,12 +16,12 @@ import struct
 import time
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from ovn import host
 from ovn.crash import crash_point
 from ovn.errors import OvnError
+from ovn.frozen import dataclass
 from ovn.git.disk import disk_errors
 from ovn.git.encoding import object_id
 from ovn.git.owner import Owner

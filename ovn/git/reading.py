@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn.errors import GitFailed, GitTimeout, Unsettled
+from ovn.frozen import dataclass
 from ovn.git import index as indexes
 from ovn.git import selection, status
 from ovn.git.encoding import EXECUTABLE, FILE, SYMLINK, Entry

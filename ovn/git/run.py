@@ -9,10 +9,10 @@ import signal
 import subprocess
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from ovn.errors import GitFailed, GitTimeout, NoSpace, ReadOnlyRepository
+from ovn.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

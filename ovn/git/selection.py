@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
+from ovn.frozen import dataclass
 from ovn.git.paths import quote
 from ovn.model.documents import Omission
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.errors import InvalidConfig
+from ovn.frozen import dataclass
 from ovn.git.run import As, Git
 
 if TYPE_CHECKING:

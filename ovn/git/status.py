@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ovn.frozen import dataclass
 from ovn.git.encoding import Entry
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ import shutil
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn import host, names
 from ovn.errors import CommitRefused, GitFailed, GitTimeout, NotFound, OperationInProgress, Refused
+from ovn.frozen import dataclass
 from ovn.git import index as indexes
 from ovn.git import inprogress, meta, snapshot, status, treeedit, writing
 from ovn.git.disk import disk_errors

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn import names, resources
+from ovn.frozen import dataclass
 from ovn.git.run import As, Git
 
 if TYPE_CHECKING:

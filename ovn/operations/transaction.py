@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import checkpoints, names
 from ovn.clock import rfc3339
 from ovn.crash import crash_point
 from ovn.errors import CorruptObject, OvnError, WouldLose
+from ovn.frozen import dataclass
 from ovn.git.gc import gc_guard
 from ovn.git.locks import operation_lock
 from ovn.model import codec, records
@@ -40,7 +41,7 @@ class Order:
     force: bool = False
     dry_run: bool = False
     generation: int | None = None
-    limits: checkpoints.Limits = checkpoints.Limits()  # noqa: RUF009 - frozen
+    limits: checkpoints.Limits = checkpoints.Limits()
 
     def only(self, paths: tuple[str, ...]) -> Order:
         """Return the order for these paths only (none: all)."""

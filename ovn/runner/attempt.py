@@ -6,13 +6,13 @@ whatever dies in between, the next run knows what to look for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn import active, checkpoints, health, names
 from ovn.clock import rfc3339
 from ovn.crash import crash_point
 from ovn.errors import GitFailed, Locked, NoSpace, StaleLease, Unhealthy
+from ovn.frozen import dataclass
 from ovn.model import records
 from ovn.runner.process import AgentProcess, Launch, Limits, Outcome
 

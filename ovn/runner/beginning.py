@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn import agents, commands, features, health, names, trust
 from ovn.agents.environment import allowed
 from ovn.clock import parse_rfc3339, rfc3339
 from ovn.crash import crash_point
+from ovn.frozen import dataclass
 from ovn.model.documents import Run
 from ovn.runner import ground, limits, night, runs, sole, stop
 from ovn.runner.attempt import Agent

@@ -8,9 +8,9 @@ there is none.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ovn.frozen import dataclass
 from ovn.model import canonical
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn import host, names
 from ovn.clock import SYSTEM
 from ovn.errors import NeedsPerson
+from ovn.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,10 +7,10 @@ here and not in the morning. The commit that broke it is searched by halving.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn import commands, features, verify
+from ovn.frozen import dataclass
 from ovn.git import worktrees
 from ovn.git.run import Git
 from ovn.runner import standing

@@ -6,12 +6,12 @@ moved or committed. Their uncommitted files are kept in a checkpoint where they 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn import checkpoints, names
 from ovn.errors import NeedsPerson, OperationInProgress, Refused, UsageError
+from ovn.frozen import dataclass
 from ovn.git import worktrees
 from ovn.git.run import Git
 from ovn.manual import manual_session

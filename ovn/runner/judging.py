@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn import baseline, commands, features, operations, verify
 from ovn.crash import crash_point
 from ovn.errors import CommitRefused, GitTimeout, NotTrusted, OperationInProgress
+from ovn.frozen import dataclass
 from ovn.redaction import redact
 from ovn.runner import attempt as attempts
 from ovn.runner import standing

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ovn.clock import parse_rfc3339, rfc3339
 from ovn.errors import UsageError
+from ovn.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn import baseline, checkpoints, features, health, shift, trust
@@ -16,6 +16,7 @@ from ovn.clock import parse_rfc3339
 from ovn.crash import crash_point
 from ovn.errors import CrashLoop, LeaseHeld, NeedsPerson, NoSpace, OvnError, StaleLease, Unhealthy
 from ovn.facts import Us
+from ovn.frozen import dataclass
 from ovn.runner import final, limits, recovering, runs, stop, work
 from ovn.runner.standing import Going
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn import host, names
 from ovn.errors import InvalidDocument, LeaseHeld
+from ovn.frozen import dataclass
 from ovn.model import canonical
 
 if TYPE_CHECKING:

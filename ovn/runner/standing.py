@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from ovn import checkpoints, facts, features, names, operations, verify
 from ovn.clock import rfc3339
 from ovn.errors import NotFound
+from ovn.frozen import dataclass
 from ovn.git.gc import gc_guard
 from ovn.model import codec, records
 

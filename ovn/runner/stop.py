@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from ovn.errors import INTERRUPTED, CrashLoop, InvalidDocument, NeedsPerson, RunLimited, Unhealthy
+from ovn.frozen import dataclass
 from ovn.model import canonical
 
 if TYPE_CHECKING:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.clock import rfc3339
+from ovn.frozen import dataclass
 from ovn.git import trailers
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ last version of it that could is taken from history, and ``damaged`` says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ovn import names, schema
 from ovn.errors import CorruptObject, FormatTooNew, InvalidDocument
+from ovn.frozen import dataclass
 from ovn.git.encoding import DIRECTORY, Entry, peeled
 from ovn.model import canonical
 from ovn.model.documents import FORMAT
