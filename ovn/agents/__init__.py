@@ -5,11 +5,11 @@ A new agent is a module here that obeys ``Agent``, and one entry in ``AGENTS``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ovn.agents import claude, codex, command, gemini, opencode
 from ovn.errors import UsageError
+from ovn.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

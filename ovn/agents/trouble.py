@@ -7,8 +7,9 @@ never a sign: a test suite that prints "429" is no limit.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from ovn.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -6,7 +6,9 @@ differences; others count anew with every process.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
+
+from ovn.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

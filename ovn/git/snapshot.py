@@ -14,10 +14,10 @@ from __future__ import annotations
 import secrets
 import signal
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ovn.errors import CorruptObject, GitFailed, Unsettled
+from ovn.frozen import dataclass
 from ovn.git import filters, inprogress, meta, reading, selection, status, treeedit
 from ovn.git import index as indexes
 from ovn.git.disk import disk_errors
