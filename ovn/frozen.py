@@ -52,7 +52,7 @@ def _initializer(cls: type) -> Callable[..., None]:
     Slots are set by their descriptors, since ``__setattr__`` refuses.
     """
     scope: dict[str, Any] = {"_unset": _UNSET}
-    parameters, lines = ["self"], []
+    parameters, lines = ["self"], ["    pass"]
     for field in dataclasses.fields(cls):
         name, value, default = field.name, field.name, field.default
         scope[f"_set_{name}"] = getattr(cls, name).__set__
@@ -76,7 +76,8 @@ def _compared(one: Any) -> object:
 
 @cache
 def _reader(cls: Any) -> Callable[[object], object]:
-    return attrgetter(*(field.name for field in dataclasses.fields(cls) if field.compare))
+    names = [field.name for field in dataclasses.fields(cls) if field.compare]
+    return attrgetter(*names) if names else lambda _: ()
 
 
 class _Methods:

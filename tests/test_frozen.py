@@ -166,3 +166,14 @@ print(min(define() for _ in range(5)))
         for module in ("ovn.frozen", "dataclasses")
     )
     assert ours < theirs / 5
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """Nothing to say but what it is."""
+
+
+def test_a_class_without_fields_is_equal_to_its_like():
+    assert Bare() == Bare()
+    assert hash(Bare()) == hash(Bare())
+    assert (repr(Bare()), Bare() == Checked(1, 2)) == ("Bare()", False)
