@@ -12,6 +12,7 @@ from ovn.errors import CorruptObject, OvnError, WouldLose
 from ovn.frozen import dataclass
 from ovn.git.gc import gc_guard
 from ovn.git.locks import operation_lock
+from ovn.git.restore import Target
 from ovn.model import codec, records
 from ovn.model.documents import Operation, Place
 from ovn.operations import ledger
@@ -152,16 +153,22 @@ def _reverse(store: StateStore, operation: Operation, order: Order) -> Operation
     expected = {operation.before.head, operation.after.head if operation.after else None}
     if before is None or shot.head not in expected or shot.branch != operation.before.branch:
         return write(store, replace(operation, state="abandoned"), order.by)
+    target = target_of(store, before)
+    if Target.of(shot) != target:
+        _bring_back(store, operation, order, shot, target)
+    return write(store, replace(operation, state="reversed", after=None), order.by)
+
+
+def _bring_back(
+    store: StateStore, operation: Operation, order: Order, shot: Snapshot, target: Target
+) -> None:
     text = f"before reversing {operation.id}"
     request = checkpoints.Request(operation.session, kind="safety", text=text, by=order.by)
     checkpoints.keep(store, request, shot)
-    change = Change(
-        store, shot, target_of(store, before), head=operation.before.head, trusted=order.limits.trusted
-    )
+    change = Change(store, shot, target, head=operation.before.head, trusted=order.limits.trusted)
     if change.lost:
         change.set_aside(_aside(store, operation))
     change.apply()
-    return write(store, replace(operation, state="reversed", after=None), order.by)
 
 
 def _committed(store: StateStore, operation: Operation, shot: Snapshot) -> bool:
