@@ -9,11 +9,36 @@ from __future__ import annotations
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "OvnError": "ovn.errors",
     "Checkpoint": "ovn.model.documents",
+    "CurrentStep": "ovn.session.effects",
+    "DurableSession": "ovn.session.asynchronous",
+    "NonDeterminismError": "ovn.errors",
+    "OvnError": "ovn.errors",
+    "RetryPolicy": "ovn.retry",
+    "StateLayer": "ovn.state.layers",
+    "StepFailed": "ovn.errors",
+    "StepInterrupted": "ovn.errors",
+    "SyncSession": "ovn.session.synchronous",
+    "VersionChanged": "ovn.session.opening",
+    "current_step": "ovn.session.effects",
 }
+"""Public name: the module that has it."""
 
-__all__ = ["Checkpoint", "OvnError", "__version__"]
+__all__ = [  # noqa: F822 - they are loaded by __getattr__
+    "Checkpoint",
+    "CurrentStep",
+    "DurableSession",
+    "NonDeterminismError",
+    "OvnError",
+    "RetryPolicy",
+    "StateLayer",
+    "StepFailed",
+    "StepInterrupted",
+    "SyncSession",
+    "VersionChanged",
+    "__version__",
+    "current_step",
+]
 
 
 def __getattr__(name: str) -> object:

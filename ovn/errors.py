@@ -245,7 +245,7 @@ class StepInterrupted(OvnError):
 
 
 class StepFailed(OvnError):
-    """A recorded failure whose own exception cannot be made again; ``facts``: type, message."""
+    """A recorded failure whose own exception cannot be made again; ``facts``: type."""
 
     kind = "step-failed"
 

@@ -1273,6 +1273,15 @@ def _data_step_started(data, name_prefix=None):
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
             _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
+        if "once" in data_keys:
+            data_keys.remove("once")
+            data__once = data["once"]
+            if not isinstance(data__once, (bool)):
+                raise Invalid("" + (name_prefix or "data") + ".once must be boolean")
+        if "first" in data_keys:
+            data_keys.remove("first")
+            data__first = data["first"]
+            _time(data__first, (name_prefix or "data") + ".first")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
@@ -1410,6 +1419,10 @@ def _data_step(data, name_prefix=None):
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
             _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
+        if "signal" in data_keys:
+            data_keys.remove("signal")
+            data__signal = data["signal"]
+            _count(data__signal, (name_prefix or "data") + ".signal")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data

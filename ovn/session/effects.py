@@ -1,0 +1,79 @@
+"""What the core asks its driver to do: the only places where a program waits or runs.
+
+The core's procedures are generators that yield these; ``asynchronous`` and ``synchronous``
+carry them out, each in its own way. (The idea of protocols without input and output is
+Cory Benfield's "sans-io".)
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ovn.session.core import Core
+    from ovn.steps import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A function with what to call it with."""
+
+    function: Callable[..., Any]
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentStep:
+    """The step that runs now: what its function may ask about itself.
+
+    ``idempotency_key`` is the same in every attempt and after every restart, and no other
+    step's: give it to a server that knows such keys, and running again does no harm.
+    ``attempt`` counts from 1.
+    """
+
+    session: str
+    name: str
+    attempt: int
+    idempotency_key: str
+    core: Core = field(repr=False, compare=False)
+    path: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """Run the work as a step, for at most ``timeout`` seconds; give back what it returns or raises."""
+
+    work: Work
+    call: Call
+    step: CurrentStep
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait that many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forever:
+    """Wait until cancelled: ``call`` was, in an earlier run, and the program went on."""
+
+    call: Call
+
+
+Effect = Invoke | Pause | Forever
+Procedure = "Generator[Effect, Any, Any]"
+
+CURRENT: ContextVar[CurrentStep | None] = ContextVar("ovn_step", default=None)
+
+
+def current_step() -> CurrentStep | None:
+    """Return the step in whose function this is called; None outside of any."""
+    return CURRENT.get()
