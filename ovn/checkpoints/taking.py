@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ovn.git.objects import ObjectStore
-    from ovn.git.snapshot import Snapshot
+    from ovn.git.snapshot import Glance, Snapshot
     from ovn.state.store import StateStore
 
 
@@ -59,21 +59,27 @@ class Request:
 
 
 def take(
-    store: StateStore, request: Request, limits: Limits | None = None, *, generation: int | None = None
+    store: StateStore,
+    request: Request,
+    limits: Limits | None = None,
+    *,
+    generation: int | None = None,
+    begun: Glance | None = None,
 ) -> Taken:
     """Take a checkpoint of the work tree and return it, durable and recorded.
 
     HEAD, index, stash, branches and files are byte for byte as before. Also an automatic one is
     synced: its ref is, and a ref without its objects would stop the user's ``git gc``.
+    ``begun``: git looks at the work tree already (``snapshot.begin``).
     Raises NotTrusted, NoSpace, StaleLease and the errors of the snapshot.
     """
     started = store.clock.monotonic()
     with gc_guard(store.location):
-        taken = keep(store, request, look(store, limits), generation=generation)
+        taken = keep(store, request, look(store, limits, begun), generation=generation)
     return replace(taken, seconds=store.clock.monotonic() - started)
 
 
-def look(store: StateStore, limits: Limits | None = None) -> Snapshot:
+def look(store: StateStore, limits: Limits | None = None, begun: Glance | None = None) -> Snapshot:
     """Write the objects of the work tree as it is now; no ref holds them yet (use gc_guard)."""
     limits = limits or Limits()
     git = Git(store.location)
@@ -83,6 +89,7 @@ def look(store: StateStore, limits: Limits | None = None) -> Snapshot:
         max_file_bytes=limits.file_bytes,
         max_total_bytes=limits.total_bytes,
         trusted=limits.trusted,
+        begun=begun,
     )
 
 

@@ -25,22 +25,30 @@ def command(context: Context, label: str | None, text: str | None) -> None:
     Nothing of yours is touched. Ignored files are not read; what is left out is named.
     """
     from ovn import names
-    from ovn.checkpoints import Request, take
-    from ovn.cli.place import limits, session_here
 
     name = names.slug(label) if label else None
     said = text if text is not None else (label if label != name else None)
-    where = session_here(context)
-    by = "agent" if context.session else "person"
-    request = Request(
-        session=where.session, label=name, kind="named" if name else "automatic", text=said, by=by
-    )
-    _recover(context, by)
-    taken = take(context.store, request, limits(context), generation=where.generation)
+    _recover(context, "agent" if context.session else "person")
+    taken = _take(context, name, said)
     if context.json:
         context.out.json(document(taken))
     else:
         tell(context, taken)
+
+
+def _take(context: Context, name: str | None, said: str | None) -> Taken:
+    """Take the checkpoint: git looks at the files while all that this needs is loaded (100 ms)."""
+    from ovn.git.run import Git
+    from ovn.git.snapshot import begin
+
+    with begin(Git(context.location), trusted=context.filters_trusted) as begun:
+        from ovn.checkpoints import Request, take
+        from ovn.cli.place import limits, session_here
+
+        here = session_here(context)
+        kind = "named" if name else "automatic"
+        request = Request(session=here.session, label=name, kind=kind, text=said, by=here.by)
+        return take(context.store, request, limits(context), generation=here.generation, begun=begun)
 
 
 def _recover(context: Context, by: str) -> None:

@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import IO, TYPE_CHECKING
 
 from ovn.errors import GitFailed, GitTimeout, NoSpace, ReadOnlyRepository
@@ -17,6 +17,7 @@ from ovn.frozen import dataclass
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import Self
 
     from ovn.git.locate import Location
 
@@ -122,15 +123,20 @@ class Git:
         Raises GitTimeout after ``timeout`` seconds, NoSpace and ReadOnlyRepository for what
         git's words say, else GitFailed with them.
         """
-        line = [*self._command(who), *args]
+        with self.start(*args, stdin=stdin, index=index, env=env, who=who) as started:
+            return started.answer(timeout, ok)
+
+    def start(
+        self,
+        *args: str | bytes,
+        stdin: bytes = b"",
+        index: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        who: As = As.OVN,
+    ) -> Started:
+        """Start ``git ARGS`` as ``run`` does and do something else before asking for its answer."""
         place = self.location.top or self.location.git_dir
-        try:
-            answer = _run(line, place, self._environment(index, env, who), stdin, timeout)
-        except subprocess.TimeoutExpired as error:
-            raise GitTimeout(f"'git {_show(args)}' did not end within {timeout:g} s") from error
-        if answer.code not in ok:
-            raise failure(args, answer)
-        return answer
+        return Started(args, self._command(who), place, self._environment(index, env, who), stdin)
 
     def _command(self, who: As) -> list[str]:
         settings = self._overrides if who is As.USER else (*HARDENED, *self._overrides)
@@ -160,29 +166,59 @@ class Git:
         return chosen
 
 
-def _run(
-    line: Sequence[str | bytes], place: Path, env: Mapping[str, str], stdin: bytes, timeout: float
-) -> Answer:
-    """Run a command in a session of its own and return its answer.
+class Started:
+    """A git that runs, in a session of its own; at the end of a ``with`` block it does no more.
 
     Its own session: no terminal to ask at, and one group to end with all its children. Output
     goes to files, not pipes: a background process that a hook leaves would hold a pipe open,
     and we would wait for it although git is done.
     """
-    with _scratch() as given, _scratch() as out, _scratch() as err:
-        given.write(stdin)
-        given.seek(0)
-        process = subprocess.Popen(
-            line, cwd=place, env=env, stdin=given, stdout=out, stderr=err, start_new_session=True
-        )
+
+    def __init__(
+        self,
+        args: Sequence[str | bytes],
+        command: Sequence[str],
+        place: Path,
+        env: Mapping[str, str],
+        stdin: bytes,
+    ) -> None:
+        self._args = args
+        with ExitStack() as files:
+            given, self._out, self._err = (files.enter_context(_scratch()) for _ in range(3))
+            given.write(stdin)
+            given.seek(0)
+            self._process = subprocess.Popen(
+                [*command, *args],
+                cwd=place,
+                env=env,
+                stdin=given,
+                stdout=self._out,
+                stderr=self._err,
+                start_new_session=True,
+            )
+            self._files = files.pop_all()
+
+    def answer(self, timeout: float = 600, ok: Sequence[int] = (0,)) -> Answer:
+        """Wait for git's end and return what it said; raises what ``Git.run`` raises."""
         try:
-            code = _wait(process, timeout)
-        except BaseException:  # time is up, or a signal's exception goes through here
-            _end(process)
-            raise
-        out.seek(0)
-        err.seek(0)
-        return Answer(code, out.read(), err.read())
+            code = _wait(self._process, timeout)
+        except subprocess.TimeoutExpired as error:
+            raise GitTimeout(f"'git {_show(self._args)}' did not end within {timeout:g} s") from error
+        self._out.seek(0)
+        self._err.seek(0)
+        answer = Answer(code, self._out.read(), self._err.read())
+        if answer.code not in ok:
+            raise failure(self._args, answer)
+        return answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End git where nobody waited for it: time is up, or an exception went through here."""
+        if self._process.returncode is None:
+            _end(self._process)
+        self._files.close()
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import secrets
 import signal
 import stat
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ovn.errors import CorruptObject, GitFailed, Unsettled
@@ -28,7 +29,7 @@ from ovn.git.pack import encode
 from ovn.git.paths import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from ovn.git.encoding import Entry
@@ -76,17 +77,47 @@ class Snapshot:
         return len(self.paths)
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A look at the work tree that git has begun; ``index`` is the index's signature before it."""
+
+    guard: filters.Guard
+    trusted: bool
+    index: tuple[int, int, int] | None
+    asked: status.Asked
+
+
+@contextmanager
+def begin(git: Git, *, trusted: bool = True) -> Iterator[Glance]:
+    """Let git look at the work tree while the caller does what else there is to do.
+
+    Half of a snapshot's time is git's look, and a process takes as long to load libgit2.
+    """
+    guard = filters.guard(git, trusted=trusted)
+    index = indexes.signature(git.location)
+    with status.begin(guard.git, into_submodules=trusted) as asked:
+        yield Glance(guard, trusted, index, asked)
+
+
 def take(
-    git: Git, objects: ObjectStore, *, max_file_bytes: int, max_total_bytes: int, trusted: bool = True
+    git: Git,
+    objects: ObjectStore,
+    *,
+    max_file_bytes: int,
+    max_total_bytes: int,
+    trusted: bool = True,
+    begun: Glance | None = None,
 ) -> Snapshot:
     """Return a snapshot of the work tree, its objects written but not synced.
 
     Sizes above the caps are left out and recorded. ``trusted=False`` runs no filter that the
     repository's own configuration defines and raises NotTrusted for a changed path that needs
-    one. Hold ``gc_guard`` until a ref names the result, and ``syncfs`` before.
+    one. Hold ``gc_guard`` until a ref names the result, and ``syncfs`` before. ``begun`` is
+    a look that ``begin`` began, not used before, with its own ``trusted``.
     Raises GitFailed, NoSpace, ReadOnlyRepository, CorruptObject.
     """
-    guard = filters.guard(git, trusted=trusted)
+    trusted = begun.trusted if begun else trusted
+    guard = begun.guard if begun else filters.guard(git, trusted=trusted)
     limits = selection.Limits(max_file_bytes, max_total_bytes)
     with (
         disk_errors("cannot take a snapshot"),
@@ -98,7 +129,7 @@ def take(
         number, last = 0, ""
         while True:
             try:
-                return camera.shoot(number, frozenset(unsteady))
+                return camera.shoot(number, frozenset(unsteady), None if number else begun)
             except Unsettled as unsettled:
                 if number > TRIES:
                     raise
@@ -119,7 +150,7 @@ class _Camera:
     folder: Path
     trusted: bool
 
-    def shoot(self, number: int, unsteady: frozenset[bytes]) -> Snapshot:
+    def shoot(self, number: int, unsteady: frozenset[bytes], begun: Glance | None) -> Snapshot:
         """Return the snapshot of now; raises Unsettled when files moved meanwhile.
 
         After ``TRIES`` tries the unsteady files, and in the very last try all, are copied
@@ -127,8 +158,8 @@ class _Camera:
         """
         copied = frozenset() if number < TRIES else unsteady if number == TRIES else None
         git, objects = self.guard.git, self.objects
-        index_was = indexes.signature(git.location)
-        found, flags = self._look()
+        index_was = begun.index if begun else indexes.signature(git.location)
+        found, flags = self._look(begun.asked if begun else None)
         head_tree = objects.commit(found.head).tree if found.head else None
         intents = {one.path for one in found.changed if _is_intent(objects, head_tree, one)}
         rows = status.rows(git) if flags or intents or found.unmerged else []
@@ -160,11 +191,13 @@ class _Camera:
             paths=tuple(quote(change.path) for change in objects.changes(head_tree, tree)),
         )
 
-    def _look(self) -> tuple[status.Status, list[tuple[str, bytes]]]:
+    def _look(self, asked: status.Asked | None) -> tuple[status.Status, list[tuple[str, bytes]]]:
         """Return what differs. A file cut short under git's mapping kills git: it is asked again."""
         deaths: list[GitFailed] = []
         while len(deaths) < LOOKS:
             try:
+                if asked is not None and not deaths:
+                    return asked.answer()
                 return status.read_with_flags(self.guard.git, into_submodules=self.trusted)
             except GitFailed as error:
                 if error.facts.get("code", 0) != -signal.SIGBUS:

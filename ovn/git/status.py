@@ -8,22 +8,28 @@ with ``GIT_OPTIONAL_LOCKS=0`` it writes nothing. A second, quick one lists the f
 from __future__ import annotations
 
 import re
-import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ovn.frozen import dataclass
 from ovn.git.encoding import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ovn.git.run import Answer, Git
+    from ovn.git.run import Answer, Git, Started
 
 _UNREADABLE = re.compile(rb"^warning: could not open directory '(.*?)/?': Permission denied", re.MULTILINE)
 _TAGGED = re.compile(rb"(?:\A|\0)([^H]) ([^\0]+)")
 _LISTED = re.compile(rb"([A-Za-z?]) ([0-7]{6}) ([0-9a-f]{40}) ([0-3])\t([^\0]+)\0")
 _STORED = re.compile(rb"([0-7]{6}) ([0-9a-f]{40}) ([0-3])\t([^\0]+)\0")
+
+_STATUS = (
+    *("status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind"),
+    *("--untracked-files=all", "--no-renames"),
+)
+_FLAGS = ("ls-files", "-v", "-z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,35 +92,37 @@ def read(git: Git, *, into_submodules: bool = True) -> Status:
 
     ``into_submodules=False`` does not start git inside submodules (an untrusted repository).
     """
-    return parse(_ask(git, into_submodules=into_submodules))
+    return parse(git.run(*_words(into_submodules=into_submodules)))
+
+
+@contextmanager
+def begin(git: Git, *, into_submodules: bool = True) -> Iterator[Asked]:
+    """Let git read the status, and the index's rows that have a flag, both at the same time."""
+    with git.start(*_words(into_submodules=into_submodules)) as found, git.start(*_FLAGS) as flagged:
+        yield Asked(found, flagged)
+
+
+class Asked:
+    """A reading that goes on by itself until its answer is needed."""
+
+    def __init__(self, found: Started, flagged: Started) -> None:
+        self._found = found
+        self._flagged = flagged
+
+    def answer(self) -> tuple[Status, list[tuple[str, bytes]]]:
+        """Return the status, and tag and path of the rows with a flag; raises what ``read`` raises."""
+        return parse(self._found.answer()), flags(self._flagged.answer().out)
 
 
 def read_with_flags(git: Git, *, into_submodules: bool = True) -> tuple[Status, list[tuple[str, bytes]]]:
-    """Return the status, and the index's rows that have a flag, both read at the same time."""
-    answers: list[Answer] = []
-    failures: list[BaseException] = []
-
-    def ask() -> None:
-        try:
-            answers.append(git.run("ls-files", "-v", "-z"))
-        except Exception as error:  # noqa: BLE001  raised again below, in the thread that asked
-            failures.append(error)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        answer = _ask(git, into_submodules=into_submodules)
-    finally:
-        thread.join()
-    if failures:
-        raise failures[0]
-    return parse(answer), flags(answers[0].out)
+    """Return the status, and tag and path of the index's rows that have a flag."""
+    with begin(git, into_submodules=into_submodules) as asked:
+        return asked.answer()
 
 
-def _ask(git: Git, *, into_submodules: bool) -> Answer:
+def _words(*, into_submodules: bool) -> tuple[str, ...]:
     depth = "none" if into_submodules else "dirty"
-    switches = ("--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--untracked-files=all")
-    return git.run("status", *switches, "--no-renames", f"--ignore-submodules={depth}")
+    return (*_STATUS, f"--ignore-submodules={depth}")
 
 
 def parse(answer: Answer) -> Status:
