@@ -53,7 +53,7 @@ class Ground:
 def take(store: StateStore, wanted: Wanted, run: str, limits: checkpoints.Limits) -> Ground:
     """Prepare the ground of a new run. Raises Refused, NeedsPerson, OperationInProgress, UsageError."""
     git = Git(store.location)
-    found = worktrees.facts(git)
+    found = worktrees.facts(git, trusted=limits.trusted)
     if found.head is None:
         raise NeedsPerson("this repository has no commit yet", hint="make the first commit yourself")
     if wanted.worktree is not None:

@@ -132,6 +132,20 @@ class Night:
         while not self.stopping.wish() and (left := end - self.store.clock.monotonic()) > 0:
             self.store.clock.sleep(min(left, 0.1))
 
+    def sleep_until(self, moment: str) -> None:
+        """Wait until a moment (RFC 3339), the night's end by time, or a wish to stop.
+
+        Raises NeedsPerson for what is no moment: a question, which only its answer ends.
+        """
+        try:
+            until = parse_rfc3339(moment)
+        except ValueError:
+            raise NeedsPerson(f"the session waits until {moment}", hint="git ovn questions") from None
+        seconds = (until - self.store.clock.now()).total_seconds()
+        left = self.seconds_left()
+        self.tell(f"waiting until {moment}")
+        self.sleep(seconds if left is None else min(seconds, left))
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:

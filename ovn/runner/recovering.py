@@ -29,8 +29,9 @@ def take_up(night: Night) -> Going | None:
     left = next((one for one in reversed(sessions.values()) if session_rules.resumable(one)), None)
     if left is None:
         return None
-    wish = resume.Wish(left.id, us=night.us, by="runner", limits=night.checkpoint_limits)
-    found = resume.resume(night.store, night.config, wish)
+    found = _resume(night, left.id)
+    if found.verdict.row == "waiting":
+        return None
     if found.verdict.row == "crash-loop":
         raise CrashLoop(found.verdict.reason)
     if found.generation is None:
@@ -46,6 +47,16 @@ def take_up(night: Night) -> Going | None:
     )
     night.tell(f"session {left.id} goes on: {found.verdict.reason}")
     return Going(left.id, found.generation, left.feature or "")
+
+
+def _resume(night: Night, session: str) -> resume.Resumed:
+    """Resume a session; one that waits for a moment is waited for, as long as the night lasts."""
+    wish = resume.Wish(session, us=night.us, by="runner", limits=night.checkpoint_limits)
+    while True:
+        found = resume.resume(night.store, night.config, wish)
+        if found.verdict.row != "waiting" or night.why_stop() not in (None, "max-sessions"):
+            return found
+        night.sleep_until(found.facts.until)
 
 
 def _end_the_living(night: Night, sessions: list[Session]) -> None:

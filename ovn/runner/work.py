@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import checkpoints, closing, facts, features, names, operations, recovery, resume, verify
-from ovn.clock import parse_rfc3339
 from ovn.crash import crash_point
 from ovn.errors import HandoffRefused, NeedsPerson, NoSpace, OvnError, Unhealthy
 from ovn.runner import judging, stop, trying
@@ -164,13 +163,9 @@ def _block(night: Night, going: Going, at: Standing) -> End | None:
 
 
 def _wait(night: Night, _going: Going, at: Standing) -> End | None:
-    if at.session.until is None:
-        raise NeedsPerson(f"session '{at.session.id}' waits for an answer", hint="git ovn questions")
-    night.tell(f"waiting until {at.session.until}")
-    left = parse_rfc3339(at.session.until) - night.store.clock.now()
-    night.sleep(min(left.total_seconds(), night.seconds_left() or left.total_seconds()))
+    night.sleep_until(at.session.until or "a person answers")
     word = night.why_stop()
-    return (word, None) if word else None
+    return (word, None) if word not in (None, "max-sessions") else None
 
 
 def _crash_loop(_night: Night, _going: Going, _at: Standing) -> End | None:
