@@ -58,6 +58,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     "plumbing": {
         "state": ("state", "read the state branch as it is"),
         "hook": ("hook", "run one of git's hooks, for other hook managers"),
+        "agent-hook": ("agent_hook", "answer one event of an agent's own hooks"),
     },
 }
 

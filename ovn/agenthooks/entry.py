@@ -1,0 +1,16 @@
+"""What an agent's CLI starts for each hook: ``python -I -S entry.py CLI``, the event on stdin.
+
+Whatever goes wrong in here, the agent works on: exit code 0, nothing on stdout, the reason in
+``.git/ovn/log/agent-hook``. No more than this stands here, since Python compiles a script anew
+at each start.
+"""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    # Last, so that nothing that lies beside the package is taken for the standard library.
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    from ovn.agenthooks.dispatch import main
+
+    sys.exit(main(sys.argv[1:], os.environ))
