@@ -33,18 +33,22 @@ Json = Any
 
 def dump(value: Json) -> bytes:
     """Return the document's bytes. Raises InvalidDocument for what JSON cannot say."""
-    return _encode(value, indent=2) + b"\n"
+    return _encode(value, _DOCUMENT) + b"\n"
 
 
 def dump_line(value: Json) -> bytes:
     """Return the value on one line without a newline: a journal record."""
-    return _encode(value, separators=(",", ":"))
+    return _encode(value, _LINE)
 
 
-def _encode(value: Json, **layout: Any) -> bytes:
+_DOCUMENT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, indent=2)
+_LINE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+"""Made once: making one takes as long as a record."""
+
+
+def _encode(value: Json, encoder: json.JSONEncoder) -> bytes:
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, **layout)
-        return text.encode("utf-8")
+        return encoder.encode(value).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
         raise InvalidDocument(f"not a JSON value: {error}") from error
 

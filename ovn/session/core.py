@@ -7,7 +7,6 @@ in here waits for anybody or runs a person's function; see ``ovn.session.effects
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from contextlib import contextmanager
 from functools import cached_property
@@ -55,6 +54,9 @@ LARGEST = 64 * 1024 * 1024
 FOLD_AT = 8 * 1024 * 1024
 """Bytes of results outside of the journal at which they are folded into git."""
 
+_SMALL = frozenset((bool, int, float, type(None)))
+"""Types whose JSON needs no look at its length; a short text's has at most six bytes a character."""
+
 _UNACKNOWLEDGED = (StaleLease, NoSpace, DiskFailed, ReadOnlyRepository, Locked)
 """Errors of an append: what happened is not recorded, and may not be built upon."""
 
@@ -100,7 +102,8 @@ class Core:
         self._occurrences: dict[tuple[str, str, str], int] = {}
         self._running: set[Any] = set()
         self._blob_bytes = 0
-        self._seed = seed
+        self.seed = seed
+        """What makes idempotency keys this project's own."""
 
     @cached_property
     def limits(self) -> Limits:
@@ -115,7 +118,7 @@ class Core:
         Raises NonDeterminismError when another one is recorded in its place.
         """
         inside = CURRENT.get()
-        within = inside.path if inside is not None and inside.core is self else ""
+        within = inside.call.path if inside is not None and inside.core is self else ""
         with self.lock:
             if self._broken is not None:
                 raise self._broken
@@ -188,8 +191,7 @@ class Core:
 
     def step(self, call: Call, attempt: int = 1) -> CurrentStep:
         """Return what the function of a step may know of itself."""
-        digest = hashlib.sha256(f"{self._seed}\0{self.id}\0{call.path}".encode("utf-8", "surrogatepass"))
-        return CurrentStep(self.id, call.name, attempt, digest.hexdigest()[:32], self, call.path)
+        return CurrentStep(self.id, call.name, attempt, self, call)
 
     # -- recording ---------------------------------------------------------------------------
 
@@ -241,6 +243,9 @@ class Core:
     def done(self, call: Call, value: Any, **data: Any) -> None:
         """Record that a call returned ``value``. Raises InvalidDocument when that is not JSON."""
         encoded = results.encode(value)
+        if type(encoded) in _SMALL or (type(encoded) is str and len(encoded) < INLINE // 6):
+            self.finish(call, "done", {"result": encoded, **data})
+            return
         text = canonical.dump_line(encoded)
         if len(text) <= INLINE:
             self.finish(call, "done", {"result": encoded, **data})

@@ -7,6 +7,7 @@ Cory Benfield's "sans-io".)
 
 from __future__ import annotations
 
+import hashlib
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -39,9 +40,14 @@ class CurrentStep:
     session: str
     name: str
     attempt: int
-    idempotency_key: str
     core: Core = field(repr=False, compare=False)
-    path: str = field(repr=False, default="")
+    call: Call = field(repr=False, compare=False)
+
+    @property
+    def idempotency_key(self) -> str:
+        """Return 32 characters that stand for this step wherever it runs again."""
+        text = f"{self.core.seed}\0{self.session}\0{self.call.path}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

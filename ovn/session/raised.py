@@ -69,7 +69,8 @@ def _again(cls: type[BaseException] | None, data: dict[str, Json], message: str)
     try:
         args = results.decode(data["args"]) if "args" in data else (message,)
         error = cls.__new__(cls, *args)
-        error.args = tuple(args)
+        if not isinstance(error, OSError):  # which keeps the names of files apart from its arguments
+            error.args = tuple(args)
     except (TypeError, ValueError, InvalidDocument):
         return None
     if isinstance(error, OvnError):
@@ -93,7 +94,8 @@ def _class(name: str) -> type[BaseException] | None:
 
 def _args(error: BaseException) -> Json | None:
     try:
-        found = results.encode(error.args, "args")
+        args = error.__reduce__()[1] if isinstance(error, OSError) else error.args
+        found = results.encode(args, "args")
         size = len(repr(found))
     except InvalidDocument:
         return None

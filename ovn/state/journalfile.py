@@ -57,6 +57,7 @@ class JournalFile:
         self._fd = -1
         self._writable = False
         self._pid = 0
+        self._seen: tuple[bytes, Header | None] = (b"", None)
 
     # -- lock ------------------------------------------------------------------------------
 
@@ -70,10 +71,17 @@ class JournalFile:
         while True:
             self._open(shared=shared, create=create)
             self._wait(fcntl.LOCK_SH if shared else fcntl.LOCK_EX, deadline)
-            header = newest_header(self.read(0, DATA))
+            header = self._header()
             if (header is not None and not header.moved) or self._is_current():
                 return header
             self.close()
+
+    def _header(self) -> Header | None:
+        """Return the newer header; it changes once in hundreds of appends, and is read again only then."""
+        found = self.read(0, DATA)
+        if found != self._seen[0]:
+            self._seen = (found, newest_header(found))
+        return self._seen[1]
 
     def unlock(self) -> None:
         if self._fd >= 0:
