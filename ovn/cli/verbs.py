@@ -28,6 +28,8 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "handoff": ("handoff", "end the shift with its last words"),
         "resume": ("resume", "go on where a session stopped"),
         "feature": ("feature", "say what is to be built, and prove it"),
+        "note": ("note", "remember something for the session at work"),
+        "ask": ("ask", "leave a question for a person"),
     },
     "keep and go back": {
         "checkpoint": ("checkpoint", "keep files, index and HEAD as they are now"),
@@ -46,6 +48,8 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "work through the night": {
         "run": ("run", "let an agent build feature after feature"),
+        "questions": ("questions", "list what waits for a person's answer"),
+        "answer": ("answer", "answer a question of a session"),
         "stop": ("stop", "end the running night from another terminal"),
         "demo": ("demo", "play a whole night in a scratch repository"),
     },
@@ -58,6 +62,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     "plumbing": {
         "state": ("state", "read the state branch as it is"),
         "hook": ("hook", "run one of git's hooks, for other hook managers"),
+        "mcp": ("mcp", "serve the tools for an agent over MCP"),
         "agent-hook": ("agent_hook", "answer one event of an agent's own hooks"),
     },
 }
