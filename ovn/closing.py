@@ -76,7 +76,7 @@ def hand_off(store: StateStore, config: Config, closing: Closing) -> Closed:
     # Before anything is committed: what would be refused in any case.
     handoff.check(replace(words, wip=True), _situation(store, git, known, closing, session))
     commit, words = None, replace(words, wip=False)
-    if uncommitted_paths(git):
+    if uncommitted_paths(git, trusted=closing.limits.trusted):
         words, commit = _keep(store, closing, session, words)
         crash_point("handoff.after_commit")
     session = _session(store.view(), closing.session)
@@ -98,7 +98,7 @@ def pay_from_git(store: StateStore, session: Session, limits: checkpoints.Limits
     """
     git = Git(store.location)
     here = session.worktree == store.location.worktree
-    paths = uncommitted_paths(git) if here else ()
+    paths = uncommitted_paths(git, trusted=limits is None or limits.trusted) if here else ()
     checkpoint = session.checkpoint
     if paths:
         request = checkpoints.Request(
@@ -185,7 +185,7 @@ def _situation(store: StateStore, git: Git, known: Leases, closing: Closing, ses
     return Situation(
         lease_ours=standing == "ours",
         holder=holder or None,
-        uncommitted=uncommitted_paths(git),
+        uncommitted=uncommitted_paths(git, trusted=closing.limits.trusted),
         proofs={one.id: handoff.proof(one, is_on_head) for one in registry.values()},
         pending=tuple(one.id for one in features.pending(registry)),
     )

@@ -16,7 +16,7 @@ from ovn import active, host, leases, names
 from ovn.clock import parse_rfc3339
 from ovn.errors import CorruptObject, NotFound
 from ovn.frozen import dataclass
-from ovn.git import inprogress, mending, paths, status, trailers
+from ovn.git import inprogress, mending, paths, trailers, worktrees
 from ovn.git.run import Git
 from ovn.recovery import Facts
 from ovn.session_rules import resumable
@@ -264,9 +264,9 @@ def living(attempt: Attempt) -> int | None:
 # -- the work tree ---------------------------------------------------------------------
 
 
-def uncommitted_paths(git: Git) -> tuple[str, ...]:
-    """Return what HEAD does not hold, as quoted paths, sorted."""
-    found = status.read(git)
+def uncommitted_paths(git: Git, *, trusted: bool = False) -> tuple[str, ...]:
+    """Return what HEAD does not hold, as quoted paths, sorted; ``trusted``: filters of the repository run."""
+    found = worktrees.uncommitted(git, trusted=trusted)
     every = {one.path for one in found.changed} | set(found.unmerged) | set(found.untracked)
     return tuple(paths.quote(path) for path in sorted(every))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ovn import active, config, marked, names, views
 from ovn.errors import Refused, UsageError, WouldLose
 from ovn.frozen import dataclass
-from ovn.git import status, worktrees
+from ovn.git import worktrees
 from ovn.git.locks import repository_lock
 from ovn.git.run import Git
 from ovn.githooks import install
@@ -225,7 +225,7 @@ def _hooks(location: Location, report: Report) -> None:
 def to_commit(location: Location) -> list[str]:
     """Return which of our files are in no commit yet, as paths from the top."""
     ours = (names.CONFIG_FILE, GITIGNORE, SPEC, AGENTS, *READERS)
-    found = status.read(Git(location))
+    found = worktrees.uncommitted(Git(location))
     loose = {one.path for one in found.changed} | set(found.untracked)
     return [path for path in ours if path.encode() in loose]
 

@@ -16,7 +16,7 @@ from ovn import commands, names
 from ovn.baseline import junit, testids
 from ovn.clock import rfc3339
 from ovn.frozen import dataclass
-from ovn.git import status, worktrees
+from ovn.git import worktrees
 from ovn.git.run import Git
 from ovn.model import canonical
 from ovn.model.documents import Baseline
@@ -37,12 +37,16 @@ IN_PLACE = "in the work tree itself"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What to run: set-up (None: nothing), the baseline command, in which environment."""
+    """What to run: set-up (None: nothing), the baseline command, in which environment.
+
+    ``trusted``: filters of the repository's own configuration may run.
+    """
 
     command: Command
     setup: Command | None
     environ: Mapping[str, str]
     seconds: float = commands.SECONDS
+    trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +105,12 @@ def name_of(tree: str, setting: Setting) -> str:
 def measure(store: StateStore, setting: Setting, on: On) -> Told:
     """Run the command on a commit and return what it said; nothing is recorded."""
     git = Git(store.location)
-    with worktrees.worktree_at(git, on.head) as clean:
+    with worktrees.worktree_at(git, on.head, trusted=setting.trusted) as clean:
         ready = setting.setup is None or _run(setting.setup, clean, setting).exit_code == 0
         found = _told(store, setting, clean, on) if ready else None
     if found is not None and (found.timed_out or found.baseline.exit_code == 0):
         return found
-    now = status.read(git)
+    now = worktrees.uncommitted(git, trusted=setting.trusted)
     if now.head != on.head or not now.clean:
         return found or _told_nothing(store, setting, on)
     here = _told(store, setting, store.location, on)

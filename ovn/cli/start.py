@@ -84,9 +84,10 @@ def _baseline(context: Context) -> Callable[[], Baseline | None] | None:
         return None
 
     def measure() -> Baseline | None:
-        found = baseline.ensure(
-            context.store, Setting(wanted.baseline or "", wanted.setup, dict(context.environ))
+        setting = Setting(
+            wanted.baseline or "", wanted.setup, dict(context.environ), trusted=context.filters_trusted
         )
+        found = baseline.ensure(context.store, setting)
         return found.baseline if found else None
 
     return measure

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from ovn import host, names
 from ovn.errors import CommitRefused, GitFailed, GitTimeout, NotFound, OperationInProgress, Refused
 from ovn.frozen import dataclass
+from ovn.git import filters, inprogress, meta, snapshot, status, treeedit, writing
 from ovn.git import index as indexes
-from ovn.git import inprogress, meta, snapshot, status, treeedit, writing
 from ovn.git.disk import disk_errors
 from ovn.git.locate import Location, locate
 from ovn.git.run import As
@@ -39,9 +39,12 @@ class Facts:
     nested: tuple[bytes, ...]
 
 
-def facts(git: Git) -> Facts:
-    """Return what the work tree is like; nested repositories, which no commit takes, count as clean."""
-    found = status.read(git)
+def facts(git: Git, *, trusted: bool = False) -> Facts:
+    """Return what the work tree is like; nested repositories, which no commit takes, count as clean.
+
+    ``trusted``: as for ``uncommitted``.
+    """
+    found = uncommitted(git, trusted=trusted)
     nested = tuple(path for path in found.untracked if path.endswith(b"/"))
     clean = not (found.changed or found.unmerged or len(found.untracked) > len(nested))
     return Facts(
@@ -52,6 +55,15 @@ def facts(git: Git) -> Facts:
         unmerged=tuple(found.unmerged),
         nested=nested,
     )
+
+
+def uncommitted(git: Git, *, trusted: bool = False) -> status.Status:
+    """Return what differs between HEAD, index and work tree.
+
+    Not ``trusted``: no filter of the repository's own configuration runs, and no git inside its
+    submodules; a file that only such a filter shows to be unchanged counts as changed.
+    """
+    return status.read(filters.guard(git, trusted=trusted).git, into_submodules=trusted)
 
 
 def switch(git: Git, branch: str, *, create: bool = False) -> None:
@@ -207,8 +219,12 @@ def remove(git: Git, path: Path, *, force: bool = False) -> None:
 
 
 @contextmanager
-def worktree_at(git: Git, commit: str) -> Iterator[Location]:
-    """Give a clean linked work tree of ``commit``, removed at the end with all that was made in it."""
+def worktree_at(git: Git, commit: str, *, trusted: bool = False) -> Iterator[Location]:
+    """Give a clean linked work tree of ``commit``, removed at the end with all that was made in it.
+
+    Not ``trusted``: files that filters of the repository's own configuration make are as git stores them.
+    """
+    git = filters.guard(git, trusted=trusted).git
     with disk_errors("cannot make a work tree"):
         parent = git.location.local / "worktrees"
         parent.mkdir(parents=True, exist_ok=True)

@@ -85,7 +85,8 @@ def first_bad(commits: Sequence[str], is_bad: Callable[[str], bool]) -> str:
 def _clean(night: Night, commit: str) -> Iterator[Location | None]:
     """Give a clean work tree of a commit, set up; None where set-up does not allow it."""
     setup = night.config.commands.setup
-    with worktrees.worktree_at(Git(night.store.location), commit) as clean:
+    trusted = night.checkpoint_limits.trusted
+    with worktrees.worktree_at(Git(night.store.location), commit, trusted=trusted) as clean:
         if setup is not None:
             with night.stopping.interrupting():
                 ran = commands.run(setup, clean.tree(), commands.environment(night.environ))

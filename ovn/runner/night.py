@@ -76,7 +76,9 @@ class Night:
         wanted = self.config.commands
         if wanted.baseline is None:
             return None
-        return baseline.Setting(wanted.baseline, wanted.setup, self.environ)
+        return baseline.Setting(
+            wanted.baseline, wanted.setup, self.environ, trusted=self.checkpoint_limits.trusted
+        )
 
     def document(self) -> Run:
         """Return the run's document as it is now."""
