@@ -48,7 +48,7 @@ NO_HANDOFF = """\
 The shift is not over: session '{session}' has no valid handoff yet. Write it now: with the tool 'handoff', or
   git ovn handoff --accomplished TEXT --next TEXT [--blocker TEXT] [--tried TEXT]
 It commits what is left. If the feature is not done, say so and what you tried; that is a good handoff too.
-({left} more times, then the session is ended without you.)"""
+(Refusal {number} of {most}; after the last one the session is ended without you.)"""
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -172,7 +172,7 @@ def _stop(cli: str, _said: Said, here: Place) -> Said | None:
     if number > STOPS:
         _log(here, f"{cli}: let go without a handoff after {STOPS} refusals")
         return None
-    return dialects.go_on(cli, NO_HANDOFF.format(session=here.session, left=STOPS - number))
+    return dialects.go_on(cli, NO_HANDOFF.format(session=here.session, number=number, most=STOPS))
 
 
 HANDLERS: dict[str, Callable[[str, Said, Place], Said | None]] = {

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.agents import ours, past, prompts
+from ovn.agents.environment import ALLOWED
 from ovn.agents.events import Event, lines, part, text
 from ovn.agents.trouble import Sign, Trouble, classify
 from ovn.agents.usage import Usage, tokens
@@ -51,6 +52,10 @@ SANDBOX = {
 }
 """``agent.permission_mode`` as Codex calls it; a name of Codex's own is passed on."""
 
+MARKS = (names.ENV_SESSION, names.ENV_RUN, names.ENV_GENERATION, names.ENV_FEATURE, names.ENV_ATTEMPT)
+TOOL_SECONDS = 4 * 3600
+"""What Codex grants one of our tools: verify commands may take long, and have limits of their own."""
+
 SIGNS = (
     Sign(
         "fatal-person", (), r"quota exceeded|insufficient_quota|billing details|unexpected status 40[123]\b"
@@ -82,14 +87,29 @@ def argv(settings: Settings, task: Task) -> tuple[str, ...]:
 def _settings(settings: Settings) -> dict[str, str]:
     """Return ``-c`` settings as TOML; a JSON text is one of TOML's too."""
     mode = settings.permission_mode or "default"
-    program, *arguments = ours.mcp_argv()
     wanted = {
         "sandbox_mode": json.dumps(SANDBOX.get(mode, mode)),
         "approval_policy": '"never"',
         "check_for_update_on_startup": "false",
-        f"mcp_servers.{ours.SERVER}": f"{{command={json.dumps(program)},args={json.dumps(arguments)}}}",
+        f"mcp_servers.{ours.SERVER}": _server(),
     }
     return wanted | {f"hooks.{hook}": _hook(hook) for hook in HOOKS}
+
+
+def _server() -> str:
+    """Return our MCP server: allowed without a question, and with the marks that say whose act it is.
+
+    Codex hands a server none of its variables but a few; its tools run what a verb runs.
+    """
+    program, *arguments = ours.mcp_argv()
+    server = {
+        "command": program,
+        "args": arguments,
+        "default_tools_approval_mode": "approve",
+        "env_vars": sorted({*ALLOWED, *MARKS} - {"PATH", "HOME"}),
+        "tool_timeout_sec": TOOL_SECONDS,
+    }
+    return "{" + ",".join(f"{key}={json.dumps(value)}" for key, value in server.items()) + "}"
 
 
 def _hook(hook: str) -> str:
