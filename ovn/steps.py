@@ -326,8 +326,8 @@ def _cut(
     A rollback begins anew from its checkpoint; what came after it stays readable and is not
     replayed. An undo of the rollback brings that back, and drops what was done since.
     """
-    if kind == "operation" and data["state"] != "done":
-        return events
+    if kind == "operation" and (data["state"] != "done" or data["undone_by"] is not None):
+        return events  # half done, or told again because it was taken back
     undone = data.get("undoes")
     if kind == "operation" and undone in cuts:
         count, gone = cuts.pop(undone)

@@ -100,7 +100,7 @@ def _begun(wish: Opening, store: StateStore, location: Location) -> Core:
         session = _record(wish, store, known, held)
         core = _core(store, session, config, held.generation)
         core.last_beat = beat
-        _forget(core, wish)
+        _forget(core, wish, died=known is not None and known.state == "crashed")
         _cut(core, view)
         _announce(store, config, session, held.generation)
     except BaseException:
@@ -243,13 +243,14 @@ def _core(store: StateStore, session: Session, config: Config, generation: int) 
     )
 
 
-def _forget(core: Core, wish: Opening) -> None:
-    """Let the program's last call be made again where it failed and that is wished, or it was a verb.
+def _forget(core: Core, wish: Opening, *, died: bool) -> None:
+    """Let the program's last call be made again where it failed and that is wished.
 
-    A verb that failed has changed nothing, and nothing was recorded after it.
+    Also a verb that failed, where the program died of it: it has changed nothing, and nothing
+    was recorded after it.
     """
     call = core.history.last_failure()
-    if call is None or not (wish.retry_failed or call.verb not in FINAL):
+    if call is None or not (wish.retry_failed or (died and call.verb not in FINAL)):
         return
     why = "retry_failed" if wish.retry_failed else "a verb that failed is tried again"
     core.append("interrupted", {"forget": [call.tag()], "why": why})

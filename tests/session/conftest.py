@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ovn.git.locate import Location
 from ovn.session import ending, opening
 from ovn.session.asynchronous import DurableSession
 from ovn.session.opening import Opening
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
 
+    from ovn.git.locate import Location
     from ovn.session.core import Core
 
 FACES = ("async", "sync")
@@ -84,7 +84,7 @@ class AwaitedTransaction:
     async def __aenter__(self) -> Any:
         return self._transaction.__enter__()
 
-    async def __aexit__(self, *error: Any) -> None:
+    async def __aexit__(self, *error: object) -> None:
         self._transaction.__exit__(*error)
 
 
