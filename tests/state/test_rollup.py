@@ -39,7 +39,7 @@ def test_it_joins_and_everything_is_there(
     repo: Repo, location: Location, store: StateStore, night: Night
 ) -> None:
     for _ in range(3):
-        store.record("s", night.state("active"))
+        store.record("s", night.state("waiting"))
     assert rollup.main(str(location.git_dir)) == 0
     assert len(list((repo.git_dir / "objects/pack").glob("*.pack"))) == 1
     assert len(list(store.records("s"))) == 3

@@ -161,9 +161,9 @@ def test_a_record_is_seen_at_once_and_folded_when_it_has_a_meaning(
 def test_a_view_does_not_change_when_the_state_does(store: StateStore, night: Night) -> None:
     store.record("s", night.created())
     before = store.view()
-    store.record("s", night.state("active"))
+    store.record("s", night.state("waiting"))
     assert before.session("s").state == "created"  # type: ignore[union-attr]
-    assert store.view().session("s").state == "active"  # type: ignore[union-attr]
+    assert store.view().session("s").state == "waiting"  # type: ignore[union-attr]
 
 
 def test_steps_are_folded_at_a_thousand_records(
@@ -209,7 +209,7 @@ def test_at_every_commit_the_segments_hold_what_the_session_counts(
     repo: Repo, store: StateStore, night: Night
 ) -> None:
     store.record("s", night.created())
-    for made in (night.step(), night.record("note", text="n"), night.state("active"), night.step()):
+    for made in (night.step(), night.record("note", text="n"), night.state("waiting"), night.step()):
         store.record("s", made, fold=False)
     store.fold()
     for commit in repo.git("rev-list", FULL).splitlines()[:-1]:
@@ -226,7 +226,7 @@ def test_records_come_back_folded_and_pending(store: StateStore, night: Night) -
     made = [
         night.created(),
         *[night.step(f"{n}") for n in range(5)],
-        night.state("active"),
+        night.state("waiting"),
         night.step("last"),
     ]
     for record in made:
@@ -271,7 +271,7 @@ def test_a_late_record_of_an_ended_session_follows_its_others(
 
 
 def test_a_session_can_come_back_from_its_end(repo: Repo, store: StateStore, night: Night) -> None:
-    for state in ("abandoned", "active"):
+    for state in ("abandoned", "crashed"):
         store.record("s", night.state(state))
     assert list(store.view().sessions()) == ["s"]
     assert not repo.git("ls-tree", FULL, "ended")
@@ -373,12 +373,12 @@ def test_a_fold_that_cannot_be_is_put_off_and_the_record_stands(
 
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
         patch.setattr(store.objects, "write_pack", full)
-        assert store.record("s", night.state("active")) == 2
+        assert store.record("s", night.state("waiting")) == 2
         with pytest.raises(NoSpace):
             store.fold()
     assert isinstance(store.deferred, NoSpace)
     assert "session 's' is not folded yet: no space" in caplog.text
-    assert store.view().session("s").state == "active"  # type: ignore[union-attr]
+    assert store.view().session("s").state == "waiting"  # type: ignore[union-attr]
     store.record("s", night.state("waiting"))
     assert (store.deferred, store.pending()) == (None, {})
 
@@ -399,7 +399,7 @@ def test_a_fold_waits_for_another_process_only_so_long(
     process.start()
     ready.wait(30)
     try:
-        store.record("s", night.state("active"))
+        store.record("s", night.state("waiting"))
         assert isinstance(store.deferred, Locked)
     finally:
         done.set()
@@ -556,7 +556,7 @@ def test_many_packs_are_joined_by_a_child(
 ) -> None:
     monkeypatch.setattr("ovn.state.rollup.MOST", 3)
     for _ in range(4):
-        store.record("s", night.state("active"))
+        store.record("s", night.state("waiting"))
     child = store._child
     assert child is not None
     assert child.wait(60) == 0
@@ -601,7 +601,7 @@ def test_a_branch_that_was_set_back_is_put_back_by_the_next_fold(
     repo: Repo, store: StateStore, night: Night
 ) -> None:
     store.record("s", night.created())
-    store.record("s", night.state("active"))
+    store.record("s", night.state("waiting"))
     tip = store.tip()
     repo.git("update-ref", FULL, f"{FULL}~2")
     assert store.tip() == tip
@@ -752,7 +752,7 @@ def test_numbers_that_the_branch_gave_to_other_records_are_set_aside(
 def test_gc_leaves_everything(repo: Repo, store: StateStore, night: Night) -> None:
     for n in range(5):
         store.record("s", night.step(), fold=False)
-        store.record("s", night.state("active"))
+        store.record("s", night.state("waiting"))
         repo.git("gc", "-q", "--prune=now") if n % 2 else repo.git("pack-refs", "--all")
     repo.fsck()
     assert len(list(store.records("s"))) == 10
