@@ -38,8 +38,7 @@ def test_log_tells_the_story_newest_first_with_what_was_pending(ovn, night):
     said = ovn("log", "--oneline")
     subjects = [line.split("  ", 1)[1] for line in said.out.splitlines()]
     assert subjects == [
-        "steps(session-001): 3-4",
-        "session(session-001): active",
+        "steps(session-001): 2-4",
         "start(session-001): a parser",
         "init: demo",
     ]

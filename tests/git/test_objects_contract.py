@@ -709,7 +709,7 @@ def test_a_pack_is_safe_from_gc_until_its_ref_is_there(opener, location, repo):
 # -- the source ------------------------------------------------------------------------
 
 BANNED = (
-    "create_commit(", "amend_commit(", "references.create(", "create_reference", "add_all(", "checkout(",
+    "create_commit(", "amend_commit(", "references.create(", "create_reference", "add_all(", ".checkout(",
     "checkout_tree(", "checkout_head(", "checkout_index(", "create_commit_with_signature(", "repo.reset(",
 )  # fmt: skip
 
