@@ -97,8 +97,8 @@ def test_the_story_of_a_start_reads_well(repo, store):
     subjects = repo.git("log", "--format=%s", "-3", "overnight/state").splitlines()
     assert subjects == [
         "status(session-001): parser in_progress",
-        "session(session-001): active",
         "start(session-001): parser",
+        "feature: add parser",
     ]
 
 

@@ -60,7 +60,7 @@ reducer and a subject line."""
 MEANINGFUL = frozenset(kind for kind, meaning in TYPES.items() if meaning)
 
 QUIET: dict[str, Callable[[Json], bool]] = {
-    "session.state": lambda data: data["state"] == "active",
+    "session.state": lambda data: data["state"] == "active" and not data.get("why"),
     "checkpoint": lambda data: data["kind"] == "safety",
     "operation": lambda data: data["state"] == "open" or data["verb"] == "commit" or bool(data["undone_by"]),
     "run": lambda data: data["state"] == "running" and bool(data["sessions"]),

@@ -89,7 +89,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What goes into one commit; ``event`` says that its last record has a meaning."""
+    """What goes into one commit; ``event`` says that one of its records has a meaning."""
 
     records: tuple[Numbered, ...]
     event: bool
@@ -99,18 +99,25 @@ def chunks(numbered: Iterable[Numbered]) -> Iterator[Chunk]:
     """Yield the records by commit, in order.
 
     Steps get a commit of their own before an event; other plain records (a note, a launch)
-    go with the event they lead to, so that a night reads without them.
+    go with the event they lead to, and at the end with the one that they follow, so that a
+    night reads without them.
     """
+    last: Chunk | None = None
     run: list[Numbered] = []
     for seq, record in numbered:
+        run.append((seq, record))
         if not records.is_event(record):
-            run.append((seq, record))
             continue
+        if last is not None:
+            yield last
         if any(one["type"] == "step" for _, one in run):
-            yield Chunk(tuple(run), event=False)
-            run = []
-        yield Chunk((*run, (seq, record)), event=True)
-        run = []
+            yield Chunk(tuple(run[:-1]), event=False)
+            run = run[-1:]
+        last, run = Chunk(tuple(run), event=True), []
+    if last is not None and not any(one["type"] == "step" for _, one in run):
+        last, run = Chunk((*last.records, *run), event=True), []
+    if last is not None:
+        yield last
     if run:
         yield Chunk(tuple(run), event=False)
 
@@ -264,7 +271,7 @@ def _encode(path: str, document: Any) -> bytes | None:
 
 def _words(session: str, chunk: Chunk) -> Words:
     if chunk.event:
-        return subjects.of_event(session, *chunk.records[-1])
+        return subjects.of_event(session, *next(one for one in chunk.records if records.is_event(one[1])))
     numbers = [seq for seq, _ in chunk.records]
     return subjects.of_plain(session, numbers, [record for _, record in chunk.records])
 

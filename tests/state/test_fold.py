@@ -25,7 +25,7 @@ def kinds(chunk: Chunk) -> str:
         ("step step", ["step+step"]),
         ("session.state", ["session.state!"]),
         ("step note session.state step", ["step+note", "session.state!", "step"]),
-        ("note session.state note", ["note+session.state!", "note"]),
+        ("note session.state note", ["note+session.state+note!"]),
         ("note note", ["note+note"]),
         ("active session.state", ["session.state+session.state!"]),
     ],
