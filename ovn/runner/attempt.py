@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ovn import active, checkpoints, health, names
+from ovn.agents import ours
 from ovn.clock import rfc3339
 from ovn.crash import crash_point
 from ovn.errors import GitFailed, Locked, NoSpace, StaleLease, Unhealthy
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ovn import agents
+    from ovn.agents.events import Account
     from ovn.runner.process import Wish
     from ovn.state.store import StateStore
 
@@ -35,7 +37,10 @@ DISK_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What an attempt is: whose, at what, with which prompt, within which limits."""
+    """What an attempt is: whose, at what, with which prompt, within which limits.
+
+    ``resume``: it goes on in the agent's own session of the attempt before, where there is one.
+    """
 
     run: str
     session: str
@@ -46,18 +51,21 @@ class Order:
     prompt: str
     limits: Limits
     checkpoint_seconds: float
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """How the agent's process ended, what it cost, and what went wrong around it, if anything.
 
-    ``trouble`` is a stop word (``disk``, ``lost-lease``) or None.
+    ``trouble`` is a stop word (``disk``, ``lost-lease``, ``hooks-off``) or None; ``told`` is what
+    the agent's own stream says.
     """
 
     outcome: Outcome
     cost: float
     trouble: str | None
+    told: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,7 @@ class Watcher:
         self._written = 0
         self._checkpoint_at = now + order.checkpoint_seconds
         self._disk_at = now + DISK_SECONDS
+        self._hooks = False
         self.trouble: str | None = None
 
     def tick(self, written: int) -> None:
@@ -110,6 +119,14 @@ class Watcher:
         if now >= self._checkpoint_at:
             self._checkpoint_at = now + self._order.checkpoint_seconds
             self._checkpoint()
+
+    def look_for_hooks(self, folder: Path, seconds: float | None) -> None:
+        """Note that the agent's hooks are off when none left its sign in time: nothing guards it then."""
+        if seconds is None or self._hooks or self._store.clock.monotonic() - self._began < seconds:
+            return
+        self._hooks = (folder / ours.HOOKS_FILE).exists()
+        if not self._hooks:
+            self.trouble = "hooks-off"
 
     def _beat(self, written: int) -> None:
         """Leave a sign of life for an agent that talks: what it changes meanwhile is its own."""
@@ -147,13 +164,15 @@ def carry_out(
 
     Raises Unhealthy when it cannot be started (recorded as the attempt's end), StaleLease.
     """
-    from ovn.agents import Task
+    from ovn.agents import Task, past
 
     folder = folder_of(store, order.run, order.session, order.number)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     prompt_file = folder / "prompt.md"
     prompt_file.write_text(order.prompt, encoding="utf-8")
-    task = Task(order.feature, order.session, prompt_file, folder)
+    reader = agent.module.events
+    resume = past.resumable(reader, folder) if order.resume else None
+    task = Task(order.feature, order.session, prompt_file, folder, resume)
     launch = _launch(store, order, agent, task)
     _record(store, order, "attempt.started", _started(store, order, launch))
     crash_point("run.before_launch")
@@ -167,10 +186,12 @@ def carry_out(
         crash_point("run.after_launch")
 
         def wished() -> Wish:
+            if agent.module.HOOKED and watcher.trouble is None:
+                watcher.look_for_hooks(task.folder, order.limits.start)
             return wish() or ("stop" if watcher.trouble else None)
 
         outcome = process.watch(order.limits, wish=wished, tick=lambda: watcher.tick(process.written))
-    return Result(outcome, agent.module.cost(task), watcher.trouble)
+    return Result(outcome, agent.module.cost(task), watcher.trouble, past.account(reader, folder))
 
 
 def record_end(store: StateStore, order: Order, outcome: Outcome | None, reason: str) -> None:

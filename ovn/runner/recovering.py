@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ovn import resume, session_rules
+from ovn import closing, resume, session_rules
 from ovn.errors import CrashLoop, NeedsPerson
+from ovn.facts import leases_of
 from ovn.runner import attempt, ending, log, process, runs
 from ovn.runner.standing import Going
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ovn.model.documents import Session
     from ovn.runner.night import Night
 
@@ -23,9 +26,8 @@ def take_up(night: Night) -> Going | None:
     held = [view.session(one) for one in document.sessions]
     live = [one for one in view.sessions().values() if one.run == night.run]
     sessions = {one.id: one for one in [*held, *live] if one is not None}
-    if not sessions:
-        return None
     _end_the_living(night, list(sessions.values()))
+    _release_the_dead(night, sessions)
     left = next((one for one in reversed(sessions.values()) if session_rules.resumable(one)), None)
     if left is None:
         return None
@@ -47,6 +49,17 @@ def take_up(night: Night) -> Going | None:
     )
     night.tell(f"session {left.id} goes on: {found.verdict.reason}")
     return Going(left.id, found.generation, left.feature or "")
+
+
+def _release_the_dead(night: Night, sessions: Mapping[str, Session]) -> None:
+    """Give back what the dead runner held for sessions that are over, or were never recorded."""
+    known = leases_of(night.store, night.config)
+    for session in sessions.values():
+        if session.ended is not None:
+            closing.release(night.store, known, session)
+    for held in known.all():
+        if held.lease.run == night.run and held.lease.session not in sessions and known.dead(held):
+            known.release(held)
 
 
 def _resume(night: Night, session: str) -> resume.Resumed:

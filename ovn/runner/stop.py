@@ -38,6 +38,7 @@ REASONS: dict[str, Reason] = {
     "crash-loop": Reason(CrashLoop.exit_code, "the agent crashed too often without doing anything"),
     "disk": Reason(Unhealthy.exit_code, "the disk is nearly full"),
     "unhealthy": Reason(Unhealthy.exit_code, "the machine is not fit for a shift"),
+    "hooks-off": Reason(Unhealthy.exit_code, "the agent's hooks did not run, so nothing guarded it"),
     "broken-baseline": Reason(Unhealthy.exit_code, "the tests could not say anything before the work"),
     "needs-person": Reason(NeedsPerson.exit_code, "a person must decide how to go on"),
 }

@@ -9,8 +9,9 @@ from ovn.crash import crash_point
 from ovn.errors import NeedsPerson
 from ovn.git import trailers
 from ovn.githooks import install
+from ovn.redaction import redact
 from ovn.runner import attempt as attempts
-from ovn.runner import judging, limits, runs, standing
+from ovn.runner import judging, limits, runs, standing, troubles
 from ovn.runner.process import Limits
 
 if TYPE_CHECKING:
@@ -49,18 +50,37 @@ def attempt(night: Night, going: Going, at: Standing) -> End | None:
     active.beat(night.store.location.local, going.session)
     crash_point("run.after_agent")
     _record_commits(night, going, at)
-    end = _after(night, going, at, wanted, result)
-    if end is not None or not _worked(night, at):
+    end = _after(night, going, wanted, result)
+    if end is not None or troubles.wait(night, going, result.told):
         return end
+    worked = _worked(night, at)
+    _count_crash(night, going, crashed=not _well(night, result) and not worked, words=_words(wanted, result))
+    if not worked:
+        return None
     return judging.judge(night, going, standing.look(night, going))
 
 
-def _after(night: Night, going: Going, at: Standing, wanted: Order, result: Result) -> End | None:
-    """Record how the process ended; return what ends the night with it."""
-    outcome = result.outcome
+def _well(night: Night, result: Result) -> bool:
+    """Tell whether the process ended by itself and said that all is well.
+
+    Known agents end with exit code 0 when they were interrupted, or said nothing at all; their
+    stream knows better.
+    """
+    if result.outcome.reason != "exited" or result.outcome.exit_code != 0:
+        return False
+    return not night.agent.module.HOOKED or (result.told.ended and result.told.ok)
+
+
+def _words(wanted: Order, result: Result) -> str:
+    outcome, told = result.outcome, result.told
     words = attempts.words(outcome, wanted.limits)
-    well = outcome.reason == "exited" and outcome.exit_code == 0
-    attempts.record_end(night.store, wanted, outcome, "" if well else words)
+    return f"{words}: {redact(told.trouble.text)[:200]}" if told.trouble is not None else words
+
+
+def _after(night: Night, going: Going, wanted: Order, result: Result) -> End | None:
+    """Record how the process ended; return what ends the night with it."""
+    outcome, words = result.outcome, _words(wanted, result)
+    attempts.record_end(night.store, wanted, outcome, "" if _well(night, result) else words)
     night.tell(f"{going.feature}: attempt {wanted.number}: {words}, {outcome.seconds:.0f} s")
     if result.cost:
         spent = night.document().cost_usd + result.cost
@@ -74,7 +94,6 @@ def _after(night: Night, going: Going, at: Standing, wanted: Order, result: Resu
         return "stopped", None
     if outcome.reason == "wall" and (word := _limit(night)) is not None:
         return word, None
-    _count_crash(night, going, crashed=not well and not _worked(night, at), words=words)
     return None
 
 
@@ -128,6 +147,8 @@ def _order(night: Night, going: Going, at: Standing) -> Order:
             wall=night.seconds_left(),
         ),
         checkpoint_seconds=60 * wanted.checkpoint_interval_minutes,
+        # the last attempt starts afresh, in its mind too
+        resume=at.feature.attempts + 1 < night.config.budget.max_attempts_per_feature,
     )
 
 

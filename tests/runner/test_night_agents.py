@@ -1,0 +1,122 @@
+"""Nights with an agent that speaks as Claude Code does: a small program of that name in PATH."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+from ovn.clock import parse_rfc3339
+
+SPEAKING = """\
+#!/usr/bin/env python3
+import json, os, sys, time
+def say(**line): print(json.dumps(line), flush=True)
+def end(well=True, **more):
+    say(type="result", is_error=not well, session_id=session, total_cost_usd=0.25, **more)
+    sys.exit(0 if well else 1)
+args = sys.argv[1:]
+session = args[args.index("--resume") + 1] if "--resume" in args else "fresh-" + os.environ["OVN_ATTEMPT"]
+with open({calls!r}, "a") as file: file.write(json.dumps(args) + "\\n")
+number = sum(1 for _ in open({calls!r}))
+feature = os.environ["OVN_FEATURE"]
+say(type="system", subtype="init", session_id=session, claude_code_version="2.1.330")
+hooks = os.environ["OVN_HOOKS_FILE"]
+{script}
+"""
+
+
+@pytest.fixture
+def claude(project, tmp_path, monkeypatch):
+    """Return ``claude(script, **sections)``: a program of that name, and the configuration."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    calls = tmp_path / "calls"
+
+    def install(script: str, **sections):
+        program = folder / "claude"
+        program.write_text(SPEAKING.format(calls=str(calls), script=script))
+        program.chmod(0o755)
+        project.configure(agent={"name": "claude", "argv": None}, **sections)
+        project.feature("a")
+        project.trust()
+        return lambda: [json.loads(line) for line in calls.read_text().splitlines()]
+
+    return install
+
+
+def test_it_works_and_what_it_cost_is_known(project, claude):
+    claude("open(hooks, 'a').write('x'); open(feature + '.txt', 'w').write('good\\n'); end()")
+    project.run("--max-sessions", "1", code=0)
+    assert project.statuses() == {"a": "done"}
+    assert project.night().cost_usd == 0.25
+    project.check()
+
+
+def test_the_next_attempt_goes_on_in_the_agents_own_session_and_the_last_one_afresh(project, claude):
+    calls = claude("open(feature + '.txt', 'a').write('bad\\n'); end()")
+    project.run("--max-sessions", "1", code=None)
+    resumed = [args[args.index("--resume") + 1] if "--resume" in args else None for args in calls()]
+    assert resumed == [None, "fresh-1", None]
+
+
+def test_a_limit_with_an_end_is_waited_for_and_the_work_goes_on(project, claude):
+    """The moment stands in the session, so a reboot does not forget it."""
+    limited = (
+        "if number == 1:\n"
+        "    at = int(time.time()) + 1\n"
+        "    info = {'status': 'rejected', 'resetsAt': at, 'rateLimitType': 'five_hour'}\n"
+        "    say(type='rate_limit_event', rate_limit_info=info)\n"
+        "    end(False, api_error='usage_limit_reached', result='You have hit your limit')\n"
+        "open(feature + '.txt', 'w').write('good\\n'); end()"
+    )
+    calls = claude(limited)
+    said = project.run("--max-sessions", "1", code=0)
+    assert "the five hour limit is reached" in said
+    assert len(calls()) == 2
+    assert project.statuses() == {"a": "done"}
+    assert project.one("a").attempts == 0
+
+
+def test_a_key_that_is_refused_needs_a_person_and_costs_no_attempt(project, claude):
+    calls = claude("end(False, api_error_status=401, result='Invalid API key')")
+    said = project.run(code=15)
+    assert "the agent cannot go on: Invalid API key" in said
+    assert (len(calls()), project.one("a").attempts) == (1, 0)
+
+
+def test_hooks_that_are_off_are_found_and_end_the_night(project, claude):
+    """It talks, so only the missing sign in the attempt's folder tells."""
+    claude(
+        "for _ in range(600): say(type='system'); time.sleep(0.1)",
+        session={"start_deadline_seconds": 1},
+    )
+    said = project.run(code=14)
+    assert "hooks did not run" in said
+
+
+def test_an_exit_code_of_zero_without_a_result_is_a_crash(project, claude):
+    calls = claude("sys.exit(0)")
+    project.run(code=21)
+    assert len(calls()) == 3
+
+
+def test_a_session_that_cannot_go_on_is_not_resumed(project, claude):
+    calls = claude("end(False, terminal_reason='rapid_refill_breaker')")
+    project.run(code=21)
+    assert not any("--resume" in args for args in calls())
+
+
+def test_without_a_known_end_the_longest_back_off_is_waited(project, claude):
+    claude(
+        "if number == 1: end(False, api_error_status=429, result='slow down')\n"
+        "open(feature + '.txt', 'w').write('good\\n'); end()",
+        recovery={"max_restarts": 2, "backoff_base_seconds": 1, "backoff_max_seconds": 2},
+    )
+    before = datetime.now(UTC)
+    project.run("--max-sessions", "1", code=0)
+    assert project.statuses() == {"a": "done"}
+    assert (parse_rfc3339(project.night().ended) - before).total_seconds() >= 1
