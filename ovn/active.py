@@ -86,7 +86,7 @@ def read(local: Local, worktree: str) -> Active | None:
     return Active(
         fields["session"],
         kind=fields.get("kind", RUN),
-        generation=int(generation) if generation.isdecimal() else 0,
+        generation=int(generation) if generation.isdecimal() and len(generation) < 19 else 0,
         feature=fields.get("feature") or None,
         run=fields.get("run") or None,
         protect=fields.get("protect") != "0",

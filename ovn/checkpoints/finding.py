@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.checkpoints.telling import parse
-from ovn.errors import Ambiguous, InvalidName, NotFound
+from ovn.errors import Ambiguous, CorruptObject, InvalidName, NotFound
+
+_NUMBER = re.compile(r"[0-9]{1,12}")
+_log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,12 +29,26 @@ def found(store: StateStore, session: str | None = None) -> list[Checkpoint]:
     held = store.objects.refs(names.CHECKPOINT_REFS + below)
     tagged = store.objects.refs(names.TAG_REFS + below)
     known: dict[str, Checkpoint] = {}
-    for oid in [*held.values(), *tagged.values()]:
-        commit = store.objects.resolve(oid, peel=True)
-        checkpoint = parse(store.objects.commit(commit)) if commit and commit not in known else None
-        if checkpoint and checkpoint.id not in {other.id for other in known.values()}:
-            known[commit or ""] = checkpoint
+    seen: set[str] = set()
+    for ref, oid in [*held.items(), *tagged.items()]:
+        commit, checkpoint = _told(store, ref, oid, seen)
+        seen.add(commit)
+        if checkpoint:
+            known.setdefault(checkpoint.id, checkpoint)
     return sorted(known.values(), key=order)
+
+
+def _told(store: StateStore, ref: str, oid: str, seen: set[str]) -> tuple[str, Checkpoint | None]:
+    """Return the commit under a ref and the checkpoint it tells of; None for none, or one seen before.
+
+    What somebody else put there is no reason to hide the others: ``fsck`` tells of it.
+    """
+    try:
+        commit = store.objects.resolve(oid, peel=True) or ""
+        return commit, parse(store.objects.commit(commit)) if commit and commit not in seen else None
+    except CorruptObject as error:
+        _log.warning("'%s' is no checkpoint: %s", ref, error)
+        return "", None
 
 
 def order(checkpoint: Checkpoint) -> tuple[str, str, int]:
@@ -44,11 +63,18 @@ def number_of(checkpoint: Checkpoint) -> int:
 
 def newest(store: StateStore, session: str) -> Checkpoint | None:
     """Return the session's last checkpoint without reading the others."""
-    refs = store.objects.refs(f"{names.CHECKPOINT_REFS}{session}/")
-    if not refs:
+    held = numbered(store, session)
+    if not held:
         return None
-    newest = max(refs, key=lambda ref: int(ref.rsplit("/", 1)[1]))
-    return parse(store.objects.commit(refs[newest]))
+    last = max(held)
+    return _told(store, names.checkpoint_id(session, last), held[last], set())[1]
+
+
+def numbered(store: StateStore, session: str) -> dict[int, str]:
+    """Return the session's checkpoint refs, by number: number -> commit. Foreign refs are left out."""
+    refs = store.objects.refs(f"{names.CHECKPOINT_REFS}{session}/")
+    ends = {ref.rsplit("/", 1)[1]: oid for ref, oid in refs.items()}
+    return {int(end): oid for end, oid in ends.items() if _NUMBER.fullmatch(end)}
 
 
 def resolve(text: str, known: Sequence[Checkpoint], *, session: str | None, worktree: str) -> Checkpoint:
@@ -72,7 +98,7 @@ def resolve(text: str, known: Sequence[Checkpoint], *, session: str | None, work
 
 def _nth(text: str, known: Sequence[Checkpoint]) -> Checkpoint:
     digits = text[2:-1]
-    if not digits.isdigit():
+    if not _NUMBER.fullmatch(digits):
         raise InvalidName(
             f"not a checkpoint: {text!r}",
             hint="'@{0}' is the newest of this work tree, '@{1}' the one before",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ovn import host, names
 from ovn.checkpoints import telling
-from ovn.checkpoints.finding import newest
+from ovn.checkpoints.finding import newest, numbered
 from ovn.clock import parse_rfc3339, rfc3339
 from ovn.crash import crash_point
 from ovn.errors import RefMoved
@@ -193,7 +193,6 @@ def write_tag(objects: ObjectStore, checkpoint: Checkpoint) -> None:
 
 def _next_number(store: StateStore, session: str) -> int:
     """Return the first number never used: thinning deletes refs, ids never change hands."""
-    refs = store.objects.refs(f"{names.CHECKPOINT_REFS}{session}/")
-    held = max((int(ref.rsplit("/", 1)[1]) for ref in refs), default=0)
+    held = max(numbered(store, session), default=0)
     known = store.view().session(session)
     return max(held, known.checkpoints if known else 0) + 1

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.clock import rfc3339
-from ovn.errors import CorruptObject
+from ovn.errors import CorruptObject, InvalidDocument
 from ovn.git import trailers
-from ovn.model import codec
+from ovn.git.paths import unquote
+from ovn.model import codec, records
 from ovn.model.documents import Checkpoint, Omission
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ def _trailers(checkpoint: Checkpoint) -> list[tuple[str, str]]:
 
 
 def parse(commit: CommitInfo) -> Checkpoint | None:
-    """Return the checkpoint that a snapshot commit tells of; None if it is not one of ours."""
+    """Return the checkpoint that a snapshot commit tells of; None if it is not one of ours.
+
+    A clone has whatever tags somebody pushed: raises CorruptObject for one that only looks like ours.
+    """
     told = trailers.parse(commit.message)
     plain = dict(told)
     fields = {field: plain.get(key) for key, field in _FIELDS.items()}
@@ -70,13 +74,27 @@ def parse(commit: CommitInfo) -> Checkpoint | None:
         omitted = tuple(codec.decode(Omission, line) for line in lines)
         text = json.loads(plain[names.TRAILER_TEXT]) if names.TRAILER_TEXT in plain else None
         changed = int(plain.get(names.TRAILER_CHANGED, "0"))
-    except (ValueError, TypeError, KeyError) as error:
+        fields["worktree"] = fields["worktree"] or "main"
+        told_of = Checkpoint(
+            **fields,  # type: ignore[arg-type]
+            at=_when(commit),
+            commit=commit.oid,
+            tree=commit.tree,
+            text=text,
+            changed=changed,
+            omitted=omitted,
+        )
+        _must_be_sound(told_of)
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, InvalidDocument) as error:
         raise CorruptObject(f"the snapshot commit '{commit.oid}' has broken trailers: {error}") from error
-    fields["worktree"] = fields["worktree"] or "main"
-    return Checkpoint(
-        **fields,  # type: ignore[arg-type]
-        at=_when(commit), commit=commit.oid, tree=commit.tree, text=text, changed=changed, omitted=omitted,
-    )  # fmt: skip
+    return told_of
+
+
+def _must_be_sound(checkpoint: Checkpoint) -> None:
+    """Raise InvalidDocument or ValueError for what no checkpoint of ours can say."""
+    records.validate(records.make("checkpoint", codec.encode(checkpoint), at=checkpoint.at, by="runner"))
+    for omission in checkpoint.omitted:
+        unquote(omission.path)
 
 
 def _when(commit: CommitInfo) -> str:

@@ -50,8 +50,10 @@ class Context:
     @cached_property
     def store(self) -> StateStore:
         """The state of this repository; raises NotInitialised and what opening it raises."""
+        from ovn.cli.talk import listen
         from ovn.state.store import StateStore
 
+        listen(self.out)
         return StateStore.open(self.location)
 
     @cached_property

@@ -123,7 +123,7 @@ def _is_live(location: Location, path: Path) -> bool:
     if owner is not None:
         return owner.alive()
     age = time.time() - status.st_mtime
-    match = re.match(r"(\d+) (\S+)", text)
+    match = re.match(r"(\d{1,18}) (\S+)", text)
     if match is None:
         return path.suffix == ".lock" and age < EMPTY
     if age > LIMIT:

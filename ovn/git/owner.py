@@ -9,7 +9,7 @@ from typing import Self
 from ovn import host
 from ovn.frozen import dataclass
 
-_LINE = re.compile(r"git ovn (\d+) (.+) (\S+)\n")
+_LINE = re.compile(r"git ovn (\d{1,18}) (.+) (\S+)\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ovn.checkpoints import resolve
+from ovn.checkpoints import Request, found, resolve, take
 from ovn.errors import Ambiguous, InvalidName, NotFound
 from ovn.model.documents import Checkpoint
+from ovn.state.store import StateStore
 
 
 def make(
@@ -78,3 +79,37 @@ def test_what_does_not_exist_is_named(text: str, error: type[Exception]) -> None
     """A clear no, and where to look."""
     with pytest.raises(error, match="checkpoint"):
         find(text)
+
+
+LIKE = "Ovn-Checkpoint: s1/0007\nOvn-Session: s1\nOvn-Kind: named\n"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Ovn-Checkpoint: s1/abc\nOvn-Session: s1\nOvn-Kind: named",
+        "Ovn-Checkpoint: s1/0007\nOvn-Session: ../s1\nOvn-Kind: named",
+        "Ovn-Checkpoint: s1/0007\nOvn-Session: s1\nOvn-Kind: other",
+        LIKE + "Ovn-Omitted: " + "[" * 5000,
+        LIKE + "Ovn-Changed: " + "1" * 5000,
+        LIKE + 'Ovn-Omitted: {"path": "\\"a", "why": "x"}',
+    ],
+    ids=["id", "session", "kind", "deep", "number", "path"],
+)
+def test_what_only_looks_like_a_checkpoint_hides_no_other(repo, told):
+    """A clone fetches whatever tags somebody pushed; and a tag may name a blob."""
+    store = StateStore.open(repo.location)
+    store.init("p")
+    mine = take(store, Request("s1", "mine")).checkpoint
+    bad = repo.git("commit-tree", f"{repo.head}^{{tree}}", "-m", f"checkpoint(s1): x\n\n{told}")
+    repo.git("update-ref", "refs/tags/ovn/s1/bad", bad)
+    repo.git("update-ref", "refs/ovn/checkpoint/s1/abc", bad)
+    repo.git("update-ref", "refs/ovn/checkpoint/s1/0005", bad)
+    repo.git("tag", "ovn/s1/blob", f"{repo.head}:README")
+    assert found(store) == [mine]
+    assert take(store, Request("s1", "next")).checkpoint.id == "s1/0006"
+
+
+def test_a_number_beyond_all_bounds_is_a_name_that_nobody_has():
+    with pytest.raises(InvalidName):
+        resolve("@{" + "9" * 5000 + "}", [], session=None, worktree="main")

@@ -1,0 +1,34 @@
+"""What the modules below log, said as a verb says it: ``warning: ...`` on stderr, escaped.
+
+Without it Python would print their words as they are, and a repository's or an agent's with them.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ovn.cli.output import Output
+
+LOGGER = "ovn"
+
+
+class Talk(logging.Handler):
+    """Says each record through the verb's output."""
+
+    def __init__(self, out: Output) -> None:
+        super().__init__(logging.WARNING)
+        self._out = out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._out.warning(record.getMessage())
+
+
+def listen(out: Output) -> None:
+    """From now on say what is logged through ``out``; through nothing else."""
+    logger = logging.getLogger(LOGGER)
+    for old in [one for one in logger.handlers if isinstance(one, Talk)]:
+        logger.removeHandler(old)
+    logger.addHandler(Talk(out))
+    logger.propagate = False
