@@ -13,9 +13,10 @@ from ovn.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
-    from ovn.agents.events import Event, Line
+    from ovn.agents.events import Account, Event, Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,10 @@ class Agent(Protocol):
 
     def cost(self, task: Task) -> float:
         """Return what the attempt cost so far, in USD, as far as the agent tells."""
+        ...
+
+    def limit_end(self, told: Account, environ: Mapping[str, str], now: datetime) -> float | None:
+        """Return when the limit that the account tells of ends, in seconds since the epoch, if known."""
         ...
 
     def events(self, line: Line) -> Iterator[Event]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ovn.agents.events import Account, Line
 
 NAME = "claude"
+limit_end = past.limit_end
 HOOKED = True
 
 HOOKS = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn import names
@@ -22,10 +23,9 @@ from ovn.agents.usage import Usage, tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
-    from pathlib import Path
 
     from ovn.agents import Settings, Task
-    from ovn.agents.events import Line
+    from ovn.agents.events import Account, Line
 
 NAME = "codex"
 HOOKED = True
@@ -208,6 +208,17 @@ _LINES: dict[str, Callable[[Line], Iterator[Event]]] = {
 
 
 # -- when a limit ends -----------------------------------------------------------------
+
+
+def limit_end(told: Account, environ: Mapping[str, str], now: datetime) -> float | None:
+    """Return when a usage limit ends: by the thread's own record, else by the prose."""
+    if told.trouble is None or told.trouble.kind != "wait-until":
+        return None
+    home = Path(environ.get("CODEX_HOME") or Path(environ.get("HOME", "/")) / ".codex")
+    record = rollout(home, told.session or "")
+    ends = rollout_until(record.read_bytes()) if record else None
+    return until(told.trouble.text, now.astimezone()) if ends is None else ends
+
 
 _CLOCK = re.compile(r"try again at (\d{1,2}):(\d{2})\s*([AP]M)", re.IGNORECASE)
 _SPAN = re.compile(r"(\d+)\s*(day|hour|minute|second)", re.IGNORECASE)

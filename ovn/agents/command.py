@@ -14,6 +14,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from ovn import names
+from ovn.agents import past
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ovn.agents import Settings, Task
     from ovn.agents.events import Event, Line
 
+limit_end = past.limit_end
 HOOKED = False
 
 _PLACE = re.compile(r"\{(prompt_file|feature|session)\}")

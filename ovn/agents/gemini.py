@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ovn import names
-from ovn.agents import ours, prompts
+from ovn.agents import ours, past, prompts
 from ovn.agents.events import Event, part, text
 from ovn.agents.trouble import Sign, Trouble, classify
 from ovn.agents.usage import Usage, tokens
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ovn.agents.events import Line
 
 NAME = "gemini"
+limit_end = past.limit_end
 HOOKED = True
 
 HOOKS = ("SessionStart", "BeforeAgent", "BeforeTool", "AfterTool", "AfterAgent", "SessionEnd")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ovn.agents.events import Line
 
 NAME = "opencode"
+limit_end = past.limit_end
 HOOKED = True
 
 CONFIG = "opencode.json"

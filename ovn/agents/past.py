@@ -12,7 +12,8 @@ from ovn.agents import events
 from ovn.agents.usage import Usage, since
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from ovn.agents.events import Account, Reader
@@ -74,3 +75,8 @@ def resumable(reader: Reader, folder: Path) -> str | None:
     if told.trouble is not None and told.trouble.kind == "fresh-session":
         return None
     return told.session
+
+
+def limit_end(told: Account, environ: Mapping[str, str], now: datetime) -> float | None:  # noqa: ARG001 - the agents' common shape
+    """Return when the limit ends that the stream itself tells of."""
+    return told.trouble.until if told.trouble else None
