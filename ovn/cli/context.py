@@ -51,8 +51,10 @@ class Context:
     def store(self) -> StateStore:
         """The state of this repository; raises NotInitialised and what opening it raises."""
         from ovn.cli.talk import listen
+        from ovn.git import offline
         from ovn.state.store import StateStore
 
+        offline.load()
         listen(self.out)
         return StateStore.open(self.location)
 
