@@ -145,6 +145,11 @@ class Worker:
         (self.repo / f"new-{name.replace(':', '-')}").write_text(f"{name}\n" * 50)
         return name
 
+    def pause(self, name: str, _: str) -> str:
+        """Stop until somebody lets it go on."""
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return name
+
     def _move(self, verb: str, do: Callable[..., Any], wanted: str) -> str:
         known = checkpoints.found(self.store)
         target = checkpoints.resolve(wanted, known, session="s", worktree=self.store.location.worktree)
@@ -170,5 +175,7 @@ def _say(line: str) -> None:
 
 ACTS: dict[str, Callable[[Worker, str, str], str]] = {
     name: getattr(Worker, name)
-    for name in ("checkpoint automatic note step fold transact restore rollback undo recover edit".split())
+    for name in (
+        "checkpoint automatic note step fold transact restore rollback undo recover edit pause".split()
+    )
 }

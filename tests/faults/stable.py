@@ -26,6 +26,7 @@ from ovn import crash, names
 from ovn.git.locate import locate
 from ovn.state.store import StateStore
 
+WARM = [act for act in acts.ACTS if act != "pause"]
 PR_SET_PTRACER = 0x59616D61
 
 
@@ -48,7 +49,7 @@ def warm_up() -> None:
     """Do every act once, somewhere else: whatever is imported only when needed is then here."""
     answers = os.dup(1)
     job = {"who": "w", "forever": False, "stops": False}
-    job["acts"] = ["edit", "checkpoint x", "rollback x", "undo", "restore x", *acts.ACTS, "verb checkpoint x"]
+    job["acts"] = ["edit", "checkpoint x", "rollback x", "undo", "restore x", *WARM, "verb checkpoint x"]
     with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         subprocess.run(["git", "init", "-q", folder], check=True)
