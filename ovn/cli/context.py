@@ -54,7 +54,7 @@ class Context:
         from ovn.git import offline
         from ovn.state.store import StateStore
 
-        offline.load()
+        offline.load(os.environ)
         listen(self.out)
         return StateStore.open(self.location)
 

@@ -11,7 +11,7 @@ import sys
 def load(**environ: str) -> dict[str, str | None]:
     """Load libgit2 in a process of its own; return its certificate variables afterwards."""
     program = (
-        "import json, os; from ovn.git import offline; offline.load(); import pygit2;"
+        "import json, os; from ovn.git import offline; offline.load(os.environ); import pygit2;"
         "print(json.dumps({name: os.environ.get(name) for name in offline.TRUSTED}))"
     )
     env = {name: value for name, value in os.environ.items() if not name.startswith("SSL_")} | environ
