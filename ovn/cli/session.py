@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ovn.cli import session_fork
 from ovn.cli.options import json_option
 from ovn.cli.output import Painted
 
@@ -46,6 +47,9 @@ def _row(one: Session) -> tuple[str | Painted, ...]:
     state = Painted(one.state, STYLES.get(one.state, "bold"))
     own = sum(work.kind == "own" for work in one.commits)
     return one.id, state, one.kind, one.feature or "", moment(one.created), str(own), one.worktree
+
+
+command.add_command(session_fork.command)
 
 
 @command.command("show")

@@ -54,12 +54,14 @@ def document(context: Context, view: View, found: Found, ahead: list[Verdict]) -
     from ovn import active, views
     from ovn.features import choose
     from ovn.model import codec
+    from ovn.state import layers
 
     session, facts, location = found.session, found.facts, context.location
     registry = view.features()
     feature = registry.get(session.feature) if session and session.feature else None
     following = choose(registry)
     debts = active.debts(location.local, location.worktree)
+    kept = layers.pending(view, location.local, session.id if session else None)
     pending = {name: count for name, count in view.pending.items() if count}
     return {
         "project": view.project.project,
@@ -73,11 +75,12 @@ def document(context: Context, view: View, found: Found, ahead: list[Verdict]) -
         "debts": [{"session": one.session, "since": one.since} for one in debts],
         "pending": pending,
         "layers": {
-            "TRANSIENT": None,  # in the memory of a process; nobody else can see it
+            "TRANSIENT": {"pending": kept["transient"], "what": "values in the memory of a program"},
             "SESSION": {"pending": sum(pending.values()), "what": "records not on the state branch yet"},
             "PERSISTENT": {"pending": len(found.uncommitted), "what": "paths not committed"},
             "LONG_TERM": {"pending": len(views.edited(location)), "what": "edited views not imported"},
         },
+        "values": kept,
         "uncommitted": list(found.uncommitted),
         "damaged": [str(one) for one in view.damaged],
         "verdict": ahead[-1].verdict,

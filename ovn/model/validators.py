@@ -1422,7 +1422,8 @@ def _data_step(data, name_prefix=None):
         if "signal" in data_keys:
             data_keys.remove("signal")
             data__signal = data["signal"]
-            _count(data__signal, (name_prefix or "data") + ".signal")
+            if not isinstance(data__signal, (int)) or isinstance(data__signal, bool):
+                raise Invalid("" + (name_prefix or "data") + ".signal must be integer")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ovn import names, retry
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ovn.clock import Clock
     from ovn.retry import Backoff, RetryPolicy
     from ovn.session.effects import Effect
+    from ovn.session.forking import Fork
     from ovn.session.opening import Durability, OnVersion
     from ovn.session.running import Semantics
     from ovn.session.starting import Starting
@@ -74,6 +76,32 @@ class DurableSession(BaseSession):
                 clock=clock,
             )
         )
+
+    @staticmethod
+    def fork(
+        source: str,
+        *,
+        repo: str | os.PathLike[str] = ".",
+        at: str | None = None,
+        new: str | None = None,
+        worktree: str | os.PathLike[str] | None = None,
+    ) -> Fork:
+        """Make a new session with the history of ``source`` up to a point, and return where it is.
+
+        ``at`` is a checkpoint or a step (``name``, ``name#2``, or its key); by default the
+        end. Its files are in a new linked work tree on a new branch: start it there, with
+        ``repo=fork.worktree``. The original stays as it is. Raises NotFound, Refused.
+        """
+        from ovn.git.locate import locate
+        from ovn.session.forking import fork
+        from ovn.state.store import StateStore
+
+        store = StateStore.open(locate(Path(repo)))
+        try:
+            folder = Path(worktree) if worktree is not None else None
+            return fork(store, source, at=at, new=new, worktree=folder, by="python")
+        finally:
+            store.close()
 
     def step(
         self,

@@ -26,7 +26,7 @@ from ovn.errors import (
     StaleLease,
 )
 from ovn.model import canonical
-from ovn.session import raised, surroundings
+from ovn.session import forking, raised, surroundings
 from ovn.session.effects import CURRENT, CurrentStep
 from ovn.session.layers import Layers
 from ovn.state import blobs
@@ -109,6 +109,11 @@ class Core:
     def limits(self) -> Limits:
         """What checkpoints leave out; asks git, so only when it is needed."""
         return surroundings.limits(self.store.location, self.config)
+
+    @cached_property
+    def ancestors(self) -> list[str]:
+        """The sessions that this one was forked from, the nearest first."""
+        return forking.ancestors(self.store, self.id)
 
     # -- which call is it --------------------------------------------------------------------
 

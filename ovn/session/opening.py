@@ -22,6 +22,7 @@ from ovn.git.run import Git
 from ovn.model import records
 from ovn.session.core import BY, Core
 from ovn.session.ending import HANDED_OFF, release
+from ovn.session.forking import lineage
 from ovn.session.surroundings import read_config
 from ovn.state.store import StateStore
 from ovn.steps import History
@@ -150,7 +151,7 @@ def _over(store: StateStore, view: View, known: Session) -> Core:
     core = Core(
         store,
         known,
-        History(store.replay(known.id)),
+        History(lineage(store, known.id)),
         generation=None,
         config=read_config(store.location),
         seed=view.project.project_id,
@@ -235,7 +236,7 @@ def _core(store: StateStore, session: Session, config: Config, generation: int) 
     return Core(
         store,
         session,
-        History(store.replay(session.id)),
+        History(lineage(store, session.id)),
         generation=generation,
         config=config,
         seed=view.project.project_id,
@@ -280,7 +281,7 @@ def _cut(core: Core, view: View) -> None:
     for one in sorted(missed, key=lambda one: (one.at, one.id)):
         core.append("cut", {"checkpoint": one.target, "operation": one.id})
     if missed:
-        core.history = History(core.store.replay(core.id))
+        core.history = History(lineage(core.store, core.id))
 
 
 def _announce(store: StateStore, config: Config, session: Session, generation: int) -> None:

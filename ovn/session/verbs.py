@@ -7,11 +7,14 @@ what a verb did and the record of it, the records that the verb left say how far
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ovn import checkpoints, closing, names, operations
 from ovn.errors import InvalidName, NotFound
+from ovn.facts import current_branch
 from ovn.git import trailers
+from ovn.git.run import Git
 from ovn.model import codec
 from ovn.model.documents import Checkpoint, Handoff
 from ovn.redaction import redact
@@ -124,8 +127,26 @@ def _named(past: Past) -> Any:
 
 def find(core: Core, wanted: str) -> Checkpoint:
     """Return the checkpoint that a label or an id means in this session; raises NotFound, Ambiguous."""
-    known = checkpoints.found(core.store)
-    return checkpoints.resolve(wanted, known, session=core.id, worktree=core.store.location.worktree)
+    known, worktree = checkpoints.found(core.store), core.store.location.worktree
+    for source in core.ancestors:
+        inherited = [one for one in known if one.session == source]
+        own = [one for one in known if one.session == core.id]
+        try:
+            return checkpoints.resolve(wanted, own, session=core.id, worktree=worktree)
+        except NotFound:
+            found = _inherited(core, wanted, inherited)
+            if found is not None:
+                return found
+    return checkpoints.resolve(wanted, known, session=core.id, worktree=worktree)
+
+
+def _inherited(core: Core, wanted: str, known: list[Checkpoint]) -> Checkpoint | None:
+    """Return a checkpoint of the session that this one was forked from, as if taken on its branch."""
+    try:
+        found = checkpoints.resolve(wanted, known, session=None, worktree=core.store.location.worktree)
+    except NotFound:
+        return None
+    return replace(found, branch=current_branch(Git(core.store.location)))
 
 
 # -- restore and rollback ------------------------------------------------------------------

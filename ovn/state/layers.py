@@ -33,16 +33,17 @@ class StateLayer(enum.Enum):
     LONG_TERM = "long_term"
 
 
-def pending(view: View, local: Path, session: str) -> dict[str, int | None]:
+def pending(view: View, local: Path, session: str | None) -> dict[str, int | None]:
     """Return how many values of each layer have not reached the next; ``local`` is ``.git/ovn``.
 
     Of TRANSIENT its process says so, some seconds late; None when no process says anything.
+    Without a session there are none of its own layers.
     """
     kept = {key: one.value for key, one in view.values("persistent").items()}
     accepted = {key: one.value for key, one in view.values("long_term").items()}
-    own = view.layer(session)
+    own = view.layer(session) if session is not None else {}
     return {
-        "transient": said(local, session),
+        "transient": said(local, session) if session is not None else None,
         "session": sum(1 for key, value in own.items() if key not in kept or kept[key] != value),
         "persistent": sum(1 for key, value in kept.items() if key not in accepted or accepted[key] != value),
     }

@@ -206,7 +206,7 @@ class StateStore:
         seq = self.journal(session).append(payload, generation)
         self._folder.remember(payload, record)
         if self._is_due(session, seq, record) if fold is None else fold:
-            self._fold_or_defer(session)
+            self._fold_or_defer(session, seq)
         return seq
 
     def transact(
@@ -285,11 +285,12 @@ class StateStore:
         folded, when = self._folds[session]
         return records.is_event(record) or seq - folded >= FOLD_RECORDS or now - when >= FOLD_SECONDS
 
-    def _fold_or_defer(self, session: str) -> None:
+    def _fold_or_defer(self, session: str, seq: int) -> None:
         try:
             self._folder.fold(session, PATIENCE)
         except (OvnError, OSError) as error:
             self.deferred = error
+            self._folds[session] = (seq, self.clock.monotonic())  # not again with every record
             _log.warning("session '%s' is not folded yet: %s", session, error)
             return
         self.deferred = None

@@ -1,0 +1,311 @@
+"""How a program leaves: what is flushed, what is owed, who may come after; and other versions."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+
+import pytest
+
+from ovn import DurableSession, VersionChanged, active
+from ovn.errors import NoSpace, StaleLease, VersionMismatch
+from ovn.leases import Leases
+
+
+async def nothing(_session):
+    """Do nothing."""
+
+
+def test_it_gives_back_what_it_held_and_owes_its_handoff(runner, repo, ready):
+    runner.run(nothing)
+    assert repo.git("for-each-ref", "refs/ovn/lease/") == ""
+    assert active.read(ready.local, "main") is None
+    assert [debt.session for debt in active.debts(ready.local)] == ["s"]
+    assert runner.store().pending() == {}
+    assert runner.store().view().session("s").state == "active"
+
+
+def test_coming_back_pays_the_debt(runner, ready):
+    runner.run(nothing)
+    seen = []
+
+    async def look(_session):
+        seen.extend(active.debts(ready.local))
+
+    runner.run(look)
+    assert seen == []
+
+
+def test_an_error_is_told_in_the_state(runner):
+    async def fails(_session):
+        raise ValueError("no such\nmodel")
+
+    with pytest.raises(ValueError, match="no such"):
+        runner.run(fails)
+    state = runner.store().view().session("s")
+    assert (state.state, state.why) == ("crashed", "ValueError: no such model")
+
+
+def test_a_session_begins_once(ready):
+    start = DurableSession.start("s", repo=ready.tree())
+    with start:
+        pass
+    with pytest.raises(RuntimeError, match="has begun already"), start:
+        pass
+
+
+# -- signals -------------------------------------------------------------------------------
+
+PROGRAM = """
+    import asyncio, os, sys, time
+    from ovn import DurableSession, StateLayer
+
+    def ready():
+        print("ready", flush=True)
+
+    async def asynchronous():
+        async with DurableSession.start("s", repo=sys.argv[1]) as session:
+            session.layer(StateLayer.TRANSIENT)["key"] = 7
+            await session.step("one", ready)
+            await session.step("two", asyncio.sleep, 60)
+
+    def synchronous():
+        with DurableSession.start("s", repo=sys.argv[1]) as session:
+            session.layer(StateLayer.TRANSIENT)["key"] = 7
+            session.step("one", ready)
+            session.step("two", time.sleep, 60)
+
+    asyncio.run(asynchronous()) if sys.argv[2] == "async" else synchronous()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_flushes_what_is_in_memory_and_gives_back_the_leases(runner, repo, number):
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM), str(repo.path), runner.face],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout.readline() == b"ready\n"
+    time.sleep(0.2)
+    process.send_signal(number)
+    assert process.wait(30) != 0
+    process.stdout.close()
+    view = runner.store().view()
+    assert view.layer("s") == {"key": 7}
+    assert repo.git("for-each-ref", "refs/ovn/lease/") == ""
+    assert [one.get("outcome") for one in runner.records("step")][:1] == ["done"]
+
+    async def program(session):
+        await session.step("one", lambda: "not again")
+        return await session.step("two", lambda: "this time")
+
+    assert runner.run(program) == "this time"
+
+
+def test_handlers_of_the_programs_own_stay(ready):
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append("mine"))
+    try:
+        with DurableSession.start("s", repo=ready.tree()):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert seen == ["mine"]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    with DurableSession.start("s", repo=ready.tree()):
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+# -- lost in the middle --------------------------------------------------------------------
+
+
+def test_a_lease_lost_in_mid_step_stops_the_program_and_records_nothing(runner, ready, calls):
+    def taken_over():
+        store = runner.store()
+        Leases(store).take("session", "s", "s", pid=os.getppid(), take_over=True)
+        return calls.give("done")
+
+    async def program(session):
+        await session.step("before", calls.give, "before")
+        try:
+            await session.step("x", taken_over)
+        except StaleLease:
+            with pytest.raises(StaleLease):
+                session.note("after")
+            raise
+
+    with pytest.raises(StaleLease, match="was taken over"):
+        runner.run(program)
+    assert [one["name"] for one in runner.records("step")] == ["before"]
+    held = Leases(runner.store()).current("session", "s")
+    assert held is not None  # the other's lease is not given back
+    assert held.lease.holder.pid == os.getppid()
+
+
+def test_a_full_disk_in_mid_append_stops_the_program_and_it_goes_on_later(runner, calls, monkeypatch):
+    from ovn.state import journalfile
+
+    real = journalfile.write_all
+    full = []
+
+    def write(fd, data, at):
+        if full and b"unlucky" in bytes(data):
+            raise OSError(28, "No space left on device")
+        real(fd, data, at)
+
+    monkeypatch.setattr(journalfile, "write_all", write)
+
+    async def program(session):
+        await session.step("lucky", calls.give, 1)
+        full[:] = [] if calls.made.count(2) else [True]
+        return await session.step("unlucky", calls.give, 2)
+
+    with pytest.raises(NoSpace):
+        runner.run(program)
+    assert [one["name"] for one in runner.records("step")] == ["lucky"]
+    assert runner.run(program) == 2
+    assert runner.run(program) == 2
+    assert calls.made == [1, 2, 2]  # it had not been acknowledged: at least once
+
+
+def test_a_full_disk_while_folding_loses_nothing_and_stops_nobody(runner, calls, monkeypatch):
+    from ovn.git import pack
+
+    real, full = pack.store, []
+
+    def store(*args, **kwargs):
+        if full:
+            raise NoSpace("no space left on device")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(pack, "store", store)
+
+    async def program(session):
+        full.append(True)
+        found = [await session.step("x", calls.give, n) for n in range(1100)]
+        deferred.append(session._core.store.deferred)
+        full.clear()
+        return len(found)
+
+    deferred: list = []
+    assert runner.run(program) == 1100
+    assert isinstance(deferred[0], NoSpace)
+    assert len(runner.records("step")) == 1100
+    assert runner.run(program) == 1100
+    assert len(calls.made) == 1100
+
+
+# -- versions ------------------------------------------------------------------------------
+
+
+def test_another_version_is_never_silent(runner):
+    assert runner.run(nothing, version="1") is None
+    with pytest.warns(
+        VersionChanged, match="recorded by version '1'.*resumed by version '2'.*session fork s"
+    ):
+        runner.run(nothing, version="2")
+    assert runner.store().view().session("s").code == "2"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        runner.run(nothing, version="2")
+        runner.run(nothing, version="3", on_version="resume")
+        runner.run(nothing)
+    assert runner.store().view().session("s").code == "3"
+
+
+def test_another_version_may_be_refused(runner):
+    runner.run(nothing, version="1")
+    with pytest.raises(VersionMismatch) as caught:
+        runner.run(nothing, version="2", on_version="refuse")
+    assert "DurableSession.fork" in caught.value.hint
+    assert runner.store().view().session("s").code == "1"
+
+
+# -- kill -9 at random instants ------------------------------------------------------------
+
+KILLED = """
+    import os, sys, asyncio
+    from ovn import DurableSession
+
+    def note(name):
+        with open(sys.argv[2], "a") as file:
+            file.write(f"{name}\\n")
+        return name
+
+    def told(session, number):
+        value = session.step(f"step-{number}", note, number)
+        with open(sys.argv[3], "a") as file:
+            file.write(f"{number}\\n")
+        return value
+
+    with DurableSession.start("s", repo=sys.argv[1]) as session:
+        found = [told(session, number) for number in range(int(sys.argv[4]))]
+        print(found == list(range(int(sys.argv[4]))))
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_random_instants_no_acknowledged_step_is_lost_or_runs_again(ready, repo, tmp_path):
+    """At least one step is acknowledged in each life, so that this does not pass by doing nothing."""
+    import random
+
+    chance = random.Random(7)
+    ran, acknowledged, count = tmp_path / "ran", tmp_path / "acknowledged", 3000
+    kills = 200 if os.environ.get("OVN_TEST_SIZE") == "long" else 25
+    lives = 0
+    while lives < kills:
+        before = len(set(acknowledged.read_text().split())) if acknowledged.exists() else 0
+        program = [
+            sys.executable,
+            "-c",
+            textwrap.dedent(KILLED),
+            *map(str, (repo.path, ran, acknowledged, count)),
+        ]
+        process = subprocess.Popen(program, stdout=subprocess.DEVNULL)
+        while process.poll() is None:
+            now = len(set(acknowledged.read_text().split())) if acknowledged.exists() else 0
+            if now > before:
+                time.sleep(chance.uniform(0, 0.05))
+                process.kill()
+                break
+            time.sleep(0.002)
+        process.wait()
+        lives += 1
+        if process.returncode == 0:
+            break
+        known = {record["data"]["name"] for _, record in _all(ready) if record["type"] == "step"}
+        assert {f"step-{one}" for one in acknowledged.read_text().split() if one} <= known
+    times = [int(line) for line in ran.read_text().split()]
+    twice = {one for one in times if times.count(one) > 1}
+    assert len(twice) <= lives  # only what was running when a process died
+    assert len(acknowledged.read_text().split()) > lives
+
+
+def _all(ready):
+    from ovn.state.store import StateStore
+
+    return StateStore.open(ready).records("s")
+
+
+def test_the_beat_and_the_count_of_transient_are_left_for_others(ready, monkeypatch):
+    from ovn import StateLayer
+    from ovn.session import pulse
+    from ovn.state import layers
+
+    monkeypatch.setattr(pulse, "SECONDS", 0.02)
+    with DurableSession.start("s", repo=ready.tree()) as session:
+        session.layer(StateLayer.TRANSIENT)["key"] = 1
+        before = active.last_beat(ready.local, "s")
+        for _ in range(200):
+            time.sleep(0.02)
+            if layers.said(ready.local, "s") == 1 and active.last_beat(ready.local, "s") > before:
+                break
+        assert layers.said(ready.local, "s") == 1
+        assert active.last_beat(ready.local, "s") > before
+    assert layers.said(ready.local, "s") is None
