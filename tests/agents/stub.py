@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 SUMMARY = "<summary>SUMMARY of what was done</summary>"
-ASKS_FOR_SUMMARY = ("create a detailed summary", "CONTEXT CHECKPOINT COMPACTION", "handoff summary")
+ASKS_FOR_SUMMARY = ("Before providing your final summary", "CONTEXT CHECKPOINT COMPACTION", "handoff summary")
 
 
 class Stub:
@@ -44,9 +44,9 @@ class Stub:
 
     def step(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return what to answer to a request."""
-        said = json.dumps(body.get("messages") or body.get("input") or "")
+        said = json.dumps((body.get("messages") or body.get("input") or [])[-1:])
         with self._lock:
-            if any(words in said[-6000:] for words in ASKS_FOR_SUMMARY):
+            if any(words in said for words in ASKS_FOR_SUMMARY):
                 self.summaries += 1
                 return {"text": SUMMARY}
             if not body.get("tools") or body.get("max_tokens") == 1:
