@@ -240,4 +240,5 @@ def _record_beginning(
         session, records.make("session.created", created, at=at, by=by), generation=generation, fold=False
     )
     state = {"state": "active", "generation": lasting}
-    store.record(session, records.make("session.state", state, at=at, by=by), generation=generation, fold=True)
+    begun = records.make("session.state", state, at=at, by=by)
+    store.record(session, begun, generation=generation, fold=True)

@@ -48,7 +48,8 @@ def test_the_tutorial_works_from_top_to_bottom(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_readme_by_hand_works(tmp_path: Path) -> None:
     """The verbs of 'By hand, without a night', in a repository that the reader has."""
-    start = "git init -q -b main r; cd r; mkdir src; echo a > src/a; git add -A; git -c user.name=y -c user.email=y@z commit -qm a\n"
+    start = "git init -q -b main r; cd r; mkdir src; echo a > src/a; git add -A\n"
+    start += "git -c user.name=y -c user.email=y@z commit -qm a\n"
     by_hand = next(block for block in blocks("README.md") if "before_refactor" in block)
     setup = "git ovn init --project r\n"
     follow(start + setup + by_hand, tmp_path, 120)

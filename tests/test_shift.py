@@ -403,7 +403,7 @@ def test_evidence_documents_are_what_the_registry_holds(repo, store):
     assert open_store(repo.location).exists(held.commit)
 
 
-def test_before_init_nothing_is_taken(repo: Repo) -> None:
+def test_before_init_nothing_is_taken(repo):
     """A start that cannot be recorded leaves no lease behind."""
     bare = StateStore.open(repo.location)
     with pytest.raises(NotInitialised):

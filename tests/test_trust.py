@@ -123,7 +123,9 @@ def test_another_script_is_another_command(repo, location, book):
 
 def test_what_nobody_allowed_is_refused_naming_the_first(location, book):
     found = trust.items(location, CONFIG, [feature("a", "rm -rf /")])
-    with pytest.raises(NotTrusted, match=r"not trusted: commands\.baseline: 'pytest -q' and 7 more") as refusal:
+    with pytest.raises(
+        NotTrusted, match=r"not trusted: commands\.baseline: 'pytest -q' and 7 more"
+    ) as refusal:
         book.check(found)
     assert refusal.value.exit_code == 17
     assert "git ovn trust --show" in refusal.value.hint
@@ -190,7 +192,8 @@ def test_the_list_is_the_persons_alone(book):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b'{"items": []}', b'{"items": {}}', b'{"repository": "/other", "items": {}}']
+    "content",
+    [b"", b"{", b"[]", b'{"items": []}', b'{"items": {}}', b'{"repository": "/other", "items": {}}'],
 )
 def test_a_spoiled_list_is_refused_and_trusts_nothing(book, content):
     book.path.parent.mkdir(parents=True)

@@ -23,7 +23,9 @@ KEEPS = {
 
 @click.command()
 @click.argument("cli", required=False)
-@click.option("--keep", "why", type=click.Choice([*KEEPS, "brief"]), hidden=True)
+@click.option(
+    "--keep", "why", type=click.Choice([*KEEPS, "brief"]), hidden=True, help="Take a checkpoint for a hook."
+)
 @click.pass_obj
 def command(context: Context, cli: str | None, why: str | None) -> None:
     """Answer one event of the agent CLI (claude, codex, gemini, opencode), read as JSON from stdin.

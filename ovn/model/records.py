@@ -1,8 +1,9 @@
 """The journal's records: one constructor per type, and which of them have a meaning.
 
 A record is a plain dict ``{"at", "by", "type", "data"}``; its sequence number is the
-journal frame's. One that a program's call made also has ``call``: which call that was. Standard library only: the git hooks make records too. Constructors check
-what they make with the validators generated from ``schemas/``.
+journal frame's. One that a program's call made also has ``call``: which call that was.
+Standard library only: the git hooks make records too. Constructors check what they make with
+the validators generated from ``schemas/``.
 """
 
 from __future__ import annotations

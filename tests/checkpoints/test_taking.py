@@ -30,9 +30,10 @@ def untouched(repo: Repo) -> tuple[object, ...]:
     """Return everything of the user's that a checkpoint must leave as it is."""
     refs = repo.git("for-each-ref", "refs/heads/main", "refs/stash")
     files = {
-        path: ((repo.path / path).lstat().st_mtime_ns, (repo.path / path).lstat().st_mode)
-        for path in sorted(os.listdir(repo.path)) if path != ".git"
-    }  # fmt: skip
+        path.name: (path.lstat().st_mtime_ns, path.lstat().st_mode)
+        for path in sorted(repo.path.iterdir())
+        if path.name != ".git"
+    }
     index = repo.git_dir / "index"
     return (
         refs,

@@ -17,26 +17,47 @@ lines = (
     .filter(bool)
 )
 omissions = st.builds(
-    Omission, path=st.text(min_size=1, max_size=30).filter(str.isprintable), why=lines,
-    size=st.none() | st.integers(0, 10**12), sha256=st.none() | st.just("a" * 64),
-)  # fmt: skip
+    Omission,
+    path=st.text(min_size=1, max_size=30).filter(str.isprintable),
+    why=lines,
+    size=st.none() | st.integers(0, 10**12),
+    sha256=st.none() | st.just("a" * 64),
+)
 checkpoints = st.builds(
-    Checkpoint, id=st.builds("{}/{:04d}".format, names, st.integers(1, 10**6)), session=names, label=st.none() | names,
-    kind=st.sampled_from(["named", "automatic", "safety"]), at=st.just("2026-01-02T03:04:05.000Z"),
-    commit=st.just(OID), tree=st.just("2" * 40), worktree=names, tag=st.none() | names.map("ovn/{}".format),
-    text=st.none() | st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=200), index=st.none() | st.just("3" * 40), meta=st.none() | st.just("4" * 40),
-    head=st.none() | st.just("5" * 40), branch=st.none() | names.map("refs/heads/{}".format),
-    operation=st.none() | st.just("merge"), changed=st.integers(0, 10**6), omitted=st.lists(omissions, max_size=3).map(tuple),
-)  # fmt: skip
+    Checkpoint,
+    id=st.builds("{}/{:04d}".format, names, st.integers(1, 10**6)),
+    session=names,
+    label=st.none() | names,
+    kind=st.sampled_from(["named", "automatic", "safety"]),
+    at=st.just("2026-01-02T03:04:05.000Z"),
+    commit=st.just(OID),
+    tree=st.just("2" * 40),
+    worktree=names,
+    tag=st.none() | names.map("ovn/{}".format),
+    text=st.none() | st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=200),
+    index=st.none() | st.just("3" * 40),
+    meta=st.none() | st.just("4" * 40),
+    head=st.none() | st.just("5" * 40),
+    branch=st.none() | names.map("refs/heads/{}".format),
+    operation=st.none() | st.just("merge"),
+    changed=st.integers(0, 10**6),
+    omitted=st.lists(omissions, max_size=3).map(tuple),
+)
 
 
 def commit_of(checkpoint: Checkpoint, text: str) -> CommitInfo:
     """Return the commit that the message would be of."""
     when = 1_767_323_045
     return CommitInfo(
-        oid=checkpoint.commit, tree=checkpoint.tree, parents=(), author_name="git ovn", author_email="ovn@localhost",
-        author_time=when, committer_time=when, message=text,
-    )  # fmt: skip
+        oid=checkpoint.commit,
+        tree=checkpoint.tree,
+        parents=(),
+        author_name="git ovn",
+        author_email="ovn@localhost",
+        author_time=when,
+        committer_time=when,
+        message=text,
+    )
 
 
 @given(checkpoints)

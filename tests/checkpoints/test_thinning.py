@@ -16,12 +16,18 @@ def histories(draw: st.DrawFn) -> list[Checkpoint]:
     )
     return [
         Checkpoint(
-            id=f"s/{n:04d}", session="s", label=None, kind="automatic", commit="1" * 40, tree="2" * 40, worktree="main",
+            id=f"s/{n:04d}",
+            session="s",
+            label=None,
+            kind="automatic",
+            commit="1" * 40,
+            tree="2" * 40,
+            worktree="main",
             at=f"2026-01-{day:02d}T{hour:02d}:{minute:02d}:00.000Z",
             tag=f"ovn/s/{n}" if draw(st.integers(0, 5)) == 0 else None,
         )
         for n, (day, hour, minute) in enumerate(times, 1)
-    ]  # fmt: skip
+    ]
 
 
 @given(histories(), st.integers(0, 10))

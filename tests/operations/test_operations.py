@@ -42,7 +42,7 @@ def order(verb: str, **more: object) -> Order:
 def everything(repo: Repo) -> dict[str, object]:
     """Return files (without times), staged content, HEAD and its branch."""
     files = {
-        str(path.relative_to(repo.path)): os.readlink(path) if path.is_symlink() else path.read_bytes()
+        str(path.relative_to(repo.path)): path.readlink() if path.is_symlink() else path.read_bytes()
         for path in sorted(repo.path.rglob("*"))
         if ".git" not in path.relative_to(repo.path).parts and (path.is_symlink() or path.is_file())
     }  # fmt: skip
