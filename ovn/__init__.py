@@ -24,7 +24,7 @@ _PUBLIC = {
 }
 """Public name: the module that has it."""
 
-__all__ = [  # noqa: F822 - they are loaded by __getattr__
+__all__ = [
     "Checkpoint",
     "CurrentStep",
     "DurableSession",
