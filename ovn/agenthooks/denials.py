@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 DEEPEST = 6
 """Shells that start shells, as far as they are followed."""
 
+TOO_DEEP = deny("depth", "shells inside of shells hide what this runs", "run the command itself")
+
 SHELLS = frozenset("sh bash dash zsh ksh ash fish".split())
 WRAPPERS = frozenset(
     "sudo doas env command builtin exec nohup nice ionice time timeout xargs setsid stdbuf chronic parallel "
@@ -105,27 +107,40 @@ def _of_assigned(assigned: Iterable[str]) -> Verdict | None:
 
 def _of_words(words: Sequence[str], bodies: Sequence[str], protect: bool, depth: int) -> Verdict | None:
     program = words[0].rpartition("/")[2]
-    if depth >= DEEPEST:
-        return None
+    if depth > DEEPEST:
+        return TOO_DEEP
     if program in SHELLS:
         return _gravest(judge(text, protect=protect, depth=depth + 1) for text in _scripts(words, bodies))
     if program == "eval":
         return judge(" ".join(words[1:]), protect=protect, depth=depth + 1)
-    if program in ("export", "unset", "declare", "env"):
-        marks = (word.removeprefix("--unset=").removeprefix("-u") for word in words[1:])
-        found = _of_assigned(f"{mark.partition('=')[0]}=" for mark in marks)
+    if program in WRAPPERS or program in ("export", "unset", "declare"):
+        found = _of_assigned(f"{mark}=" for mark in _marks(words))
         if found is not None:
             return found
     if program in WRAPPERS or program == "find":
+        wanted = STARTS - {"find"} if program == "find" else STARTS
         found = _gravest(
-            _of_words(words[at:], bodies, protect, depth + 1)
+            _of_words(words[at:], bodies, protect, depth)
             for at in range(1, len(words))
-            if words[at].rpartition("/")[2] in STARTS
+            if words[at].rpartition("/")[2] in wanted
         )
         if found is not None or program != "find":
             return found
     rule = RULES.get(program)
     return rule([*words, *bodies] if program == "apply_patch" else words, protect) if rule else None
+
+
+def _marks(words: Sequence[str]) -> list[str]:
+    """Return the variables that a command sets or takes away: ``env -u NAME``, ``export NAME=x``."""
+    if words[0] in ("export", "unset", "declare"):
+        return [word.partition("=")[0] for word in words[1:]]
+    found = [word.partition("=")[0] for word in words[1:] if "=" in word]
+    for before, word in zip(words, [*words[1:], ""], strict=True):
+        if before in ("-u", "--unset"):
+            found.append(word)
+        elif before.startswith(("-u", "--unset=")):
+            found.append(before.removeprefix("--unset=").removeprefix("-u"))
+    return found
 
 
 def _scripts(words: Sequence[str], bodies: Sequence[str]) -> list[str]:
@@ -243,5 +258,6 @@ RULES: dict[str, Rule] = {
     "apply_patch": _patch,
 }
 
-STARTS = frozenset((*RULES, *SHELLS, *WRAPPERS, "eval"))
-"""Programs that are recognised behind a wrapper."""
+STARTS = frozenset((*RULES, *SHELLS, "eval", "export", "unset"))
+"""Programs that are recognised behind a wrapper. Not wrappers: every later word is tried anyway,
+and trying again from each of them would take time without end."""

@@ -276,6 +276,24 @@ def test_shells_inside_of_shells_change_nothing(text, wrappings):
     assert rule_of(wrapped) == rule_of(text)
 
 
+def test_what_is_hidden_too_deep_is_refused_and_not_let_through():
+    deep = "ls"
+    for _ in range(8):
+        deep = f"eval {shlex.quote(deep)}"
+    assert rule_of(deep) == "depth"
+
+
+def test_many_wrappers_take_no_time():
+    """Each word is tried once, and not once more for every wrapper before it."""
+    assert rule_of("sudo " * 300 + "git push --force") == "push-force"
+    assert rule_of("find " * 300 + "-delete") == "guard"
+
+
+def test_a_mark_that_is_only_looked_for_is_no_change():
+    assert rule_of("timeout 5 grep -r OVN_SESSION src") is None
+    assert rule_of("timeout 5 env -u OVN_SESSION git commit") == "marks"
+
+
 @given(
     st.sampled_from(ONE_LINE),
     st.sampled_from(["timeout 5", "nohup", "sudo", "env X=1", "nice -n 5", "command"]),
