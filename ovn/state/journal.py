@@ -152,6 +152,7 @@ class Journal:
                 if self._repaired()[1].frames:
                     return False
                 self._file.unlink()
+                self._unsynced = False  # else ``close`` would make the file again to sync it
         except NotFound:
             return True
         self.close()

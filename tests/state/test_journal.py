@@ -367,6 +367,16 @@ def test_a_lock_that_is_held_too_long_is_an_error(journal: Journal) -> None:
     assert impatient.append(b"z") == 2
 
 
+def test_a_removed_journal_is_not_made_again_to_sync_it(tmp_path: Path) -> None:
+    """Each one left behind would be read by every later command: a millisecond of it."""
+    journal = Journal(tmp_path / "batched", durability="batched")
+    journal.append(b"one")
+    journal.reset(1)
+    assert journal.remove()
+    journal.close()
+    assert not Path(journal.folder).exists()
+
+
 def test_a_removed_journal_is_made_anew_by_who_still_had_it_open(journal: Journal) -> None:
     journal.append(b"one")
     other = Journal(journal.folder, first=2)
