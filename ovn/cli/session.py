@@ -49,7 +49,7 @@ def _row(one: Session) -> tuple[str | Painted, ...]:
     return one.id, state, one.kind, one.feature or "", moment(one.created), str(own), one.worktree
 
 
-command.add_command(session_fork.command)
+command.add_command(session_fork.fork)
 
 
 @command.command("show")

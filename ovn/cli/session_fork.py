@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--name", metavar="SESSION", help="The new session's id.")
 @json_option
 @click.pass_obj
-def command(context: Context, source: str, at: str | None, worktree: Path | None, name: str | None) -> None:
+def fork(context: Context, source: str, at: str | None, worktree: Path | None, name: str | None) -> None:
     """Make a new session with SESSION's history up to a point, in a new work tree and branch.
 
     The original stays as it is. 'git ovn diff' compares checkpoints of both, 'git ovn log'
