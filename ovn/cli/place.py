@@ -86,6 +86,8 @@ def paths_here(context: Context, paths: Iterable[str]) -> tuple[str, ...]:
     for path in paths:
         inside = os.path.relpath(os.path.normpath(here / path), top)
         if inside == ".." or inside.startswith("../"):
-            raise UsageError(f"'{path}' is outside the repository at '{top}'")
+            raise UsageError(
+                f"'{path}' is outside the repository at '{top}'", hint="name paths inside of it, after '--'"
+            )
         found.append(quote(os.fsencode(inside)))
     return tuple(found)

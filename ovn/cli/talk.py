@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from ovn.cli.output import Output
 
@@ -26,9 +28,14 @@ class Talk(logging.Handler):
 
 
 def listen(out: Output) -> None:
-    """From now on say what is logged through ``out``; through nothing else."""
+    """Say what is logged through ``out``, and through nothing else, until the verb ends."""
     logger = logging.getLogger(LOGGER)
-    for old in [one for one in logger.handlers if isinstance(one, Talk)]:
-        logger.removeHandler(old)
-    logger.addHandler(Talk(out))
+    talk, before = Talk(out), logger.propagate
+    logger.addHandler(talk)
     logger.propagate = False
+
+    def stop() -> None:
+        logger.removeHandler(talk)
+        logger.propagate = before
+
+    click.get_current_context().call_on_close(stop)

@@ -9,7 +9,7 @@ from ovn.errors import NotInitialised, StateConflict
 from ovn.state.tip import Overlay
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ovn.model.documents import (
         Baseline,
@@ -67,8 +67,12 @@ class View:
         """Return the document at a path of the state branch."""
         return self._docs.get(path)
 
+    def _named(self, path: Callable[[str], str], name: str) -> Any | None:
+        """Return the document of that name; of what can be no name, as a person may type, there is none."""
+        return self.get(path(name)) if names.is_name(name) else None
+
     def feature(self, feature: str) -> Feature | None:
-        return self.get(names.feature_file(feature))
+        return self._named(names.feature_file, feature)
 
     def features(self) -> dict[str, Feature]:
         """Return all features by id."""
@@ -76,7 +80,7 @@ class View:
 
     def session(self, session: str) -> Session | None:
         """Return a session, live or ended."""
-        return self.get(names.session_file(session))
+        return self._named(names.session_file, session)
 
     def sessions(self, *, ended: bool = False) -> dict[str, Session]:
         """Return the live sessions by id; with ``ended`` all there ever were."""
@@ -86,31 +90,31 @@ class View:
 
     def handoff(self, session: str) -> Handoff | None:
         """Return a session's last words."""
-        return self.get(names.handoff_file(session))
+        return self._named(names.handoff_file, session)
 
     def operation(self, operation: str) -> Operation | None:
-        return self.get(names.operation_file(operation))
+        return self._named(names.operation_file, operation)
 
     def operations(self) -> dict[str, Operation]:
         """Return all operations by id."""
         return self._all("operations")
 
     def question(self, question: str) -> Question | None:
-        return self.get(names.question_file(question))
+        return self._named(names.question_file, question)
 
     def questions(self) -> dict[str, Question]:
         """Return all questions by id."""
         return self._all("questions")
 
     def baseline(self, name: str) -> Baseline | None:
-        return self.get(names.baseline_file(name))
+        return self._named(names.baseline_file, name)
 
     def baselines(self) -> dict[str, Baseline]:
         """Return all baselines by name."""
         return self._all("baseline")
 
     def run(self, run: str) -> Run | None:
-        return self.get(names.run_file(run))
+        return self._named(names.run_file, run)
 
     def runs(self) -> dict[str, Run]:
         """Return all runs by id."""
