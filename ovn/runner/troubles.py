@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ovn.runner.night import Night
     from ovn.runner.standing import Going
 
+
 def wait(night: Night, going: Going, told: Account) -> bool:
     """Let the session wait where its agent met a limit; False where there is nothing to wait for.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ovn import checkpoints, names, operations
@@ -24,6 +23,7 @@ from ovn.state.store import StateStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from ovn.model.documents import Checkpoint, Session
     from ovn.state.segments import Numbered
