@@ -51,6 +51,7 @@ BEFORE = (
         ["ask", "b"],
         ["questions"],
         ["answer", "b", "c"],
+        ["signal", "manual", "GO"],
         ["checkpoint", "three"],
         ["resume"],
     ),
