@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench._figures import Figure, judge
 from ovn.git.locate import locate
 from ovn.state.store import StateStore
 
@@ -105,14 +106,13 @@ def clock(command: list[str], top: Path) -> float:
 
 
 def report(files: int, times: dict[str, list[float]]) -> int:
-    """Print the figures of one size; return how many targets are missed."""
+    """Print the figures of one size; return 1 when a target is missed."""
     plain, ovn, imports = (statistics.median(times[name]) for name in ("plain git", "git ovn", "imports"))
     ratios = ((ovn - imports) / plain, ovn / plain)
     print(f"{files} files: plain git {plain:.3f} s, git ovn {ovn:.3f} s, imports {imports:.3f} s")
     targets = TARGETS.get(files, (float("inf"), float("inf")))
-    for name, ratio, target in zip(("less the imports", "whole process"), ratios, targets, strict=True):
-        print(f"  {name:20} {ratio:5.2f} (target {target:g}){'' if ratio <= target else '  MISSED'}")
-    return sum(ratio > target for ratio, target in zip(ratios, targets, strict=True))
+    ways = (f"checkpoint of {files:,} files, {way} / plain git" for way in ("less the imports", "whole"))
+    return judge(map(Figure, ways, ratios, targets))
 
 
 if __name__ == "__main__":

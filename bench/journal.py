@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench._figures import Figure, judge
 from ovn.state import journalfile
 from ovn.state.journal import Journal
 
@@ -45,8 +46,7 @@ def main(count: int) -> int:
             each = together(place, writers, max(count // writers, 1))
             print(f"{f'{writers} writers, per record':32} {each * 1e6:8.0f} us   {each / bare:5.2f} x bare")
         ratio = statistics.median(seconds["append"]) / bare
-    print(f"append / bare = {ratio:.2f} (target {TARGET:g})")
-    return int(ratio > TARGET)
+    return judge([Figure("journal append / bare append with fdatasync", ratio, TARGET)])
 
 
 def turns(place: Path, count: int) -> dict[str, list[float]]:
