@@ -9,7 +9,9 @@ any order. Neither have calls with a key: the program has said what they are.
 
 from __future__ import annotations
 
+import gc
 import hashlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ovn.errors import NonDeterminismError
@@ -139,7 +141,10 @@ class History:
         """The operations that cut the history off: rollbacks from outside of the program."""
         self.last = 0
         """The number of the last record seen."""
-        self._build(list(self._events(records)))
+        with _without_collector():
+            found = list(records)
+            changed = any(record["type"] in _CHANGING for _, record in found)
+            self._build(self._events(found) if changed else self._plain(found))
 
     # -- asked while the program runs --------------------------------------------------------
 
@@ -222,6 +227,17 @@ class History:
 
     # -- read from the records ---------------------------------------------------------------
 
+    def _plain(self, records: Iterable[tuple[int, Record]]) -> Iterator[_Event]:
+        """Yield what the program did where nothing was cut off or forgotten."""
+        for seq, record in records:
+            kind = record["type"]
+            call = record["data"] if kind in _OF_CALLS else record.get("call")
+            if call is not None:
+                yield seq, kind, record["data"], call
+            else:
+                self._outside(seq, record)
+            self.last = seq
+
     def _events(self, records: Iterable[tuple[int, Record]]) -> Iterator[_Event]:
         """Yield what the program did, without what was cut off or forgotten."""
         events: list[_Event] = []
@@ -252,7 +268,7 @@ class History:
         elif kind == "question" and data["answer"] is not None:
             self._answers.setdefault(data["id"], data)
 
-    def _build(self, events: list[_Event]) -> None:
+    def _build(self, events: Iterable[_Event]) -> None:
         taken: set[int] = set()
         for seq, kind, data, told in events:
             past = self._past(seq, told)
@@ -312,6 +328,18 @@ _OF_CALLS = frozenset((STEP, "step.started", "step.retry"))
 """Types of records whose data says which call they belong to."""
 
 _CUTTING = frozenset(("operation", "cut"))
+_CHANGING = _CUTTING | {"interrupted"}  # what may take other records away
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Make many objects that stay: looking for circles among them would take as long again."""
+    again = gc.enable if gc.isenabled() else gc.disable
+    gc.disable()
+    try:
+        yield
+    finally:
+        again()
 
 
 def _cut(

@@ -7,7 +7,9 @@ Nobody writes these by hand, so none of them can be out of date. A page is a bui
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
+import re
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -309,6 +311,40 @@ def _rule(part: dict[str, Any]) -> str:
     return f"{text} or {last}" if plain else text
 
 
+# -- python.md -------------------------------------------------------------------------
+
+
+def python() -> str:
+    """The public names of the package, with what their docstrings say."""
+    import ovn
+
+    parts = ["# The Python interface\n", "A guide by examples: [../python.md](../python.md).\n"]
+    for name in ovn.__all__:
+        found = getattr(ovn, name)
+        if name.startswith("_"):
+            continue
+        parts.append(f"## `{name}`\n\n{paragraph(inspect.getdoc(found))}\n")
+        if inspect.isclass(found) and not issubclass(found, BaseException):
+            parts += _methods(found)
+    return "\n".join(parts)
+
+
+def _methods(cls: type) -> Iterator[str]:
+    for name, found in inspect.getmembers(cls):
+        plain = inspect.unwrap(found.fget) if isinstance(found, property) else found
+        if name.startswith("_") or not (inspect.isfunction(plain) or inspect.ismethod(plain)):
+            continue
+        if not inspect.getdoc(plain) or not plain.__module__.startswith("ovn."):
+            continue
+        told = "" if isinstance(found, property) else _signature(plain)
+        yield f"### `{cls.__name__}.{name}{told}`\n\n{paragraph(inspect.getdoc(plain))}\n"
+
+
+def _signature(function: Callable[..., Any]) -> str:
+    told = str(inspect.signature(function)).replace("'", "")
+    return re.sub(r"<(\S+) object at \w+>", r"\1()", told)
+
+
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     # page: (the module that it describes, what builds it)
     "cli.md": ("ovn.cli.verbs", cli),
@@ -316,6 +352,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "config.md": ("ovn.config", config),
     "recovery.md": ("ovn.recovery", recovery),
     "schemas.md": ("ovn.schema", schemas),
+    "python.md": ("ovn.session", python),
 }
 
 

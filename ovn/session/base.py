@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from ovn import checkpoints, names
 from ovn.session import verbs
-from ovn.session.effects import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,8 +132,7 @@ def name_of(function: Any) -> str:
     return str(found).replace("<locals>.", "")
 
 
-def work(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Work:
-    """Return a function with its arguments; raises TypeError for what cannot be called."""
+def check_function(function: Any) -> None:
+    """Raise TypeError for what cannot be called."""
     if not callable(function):
         raise TypeError(f"{function!r} is not a function")
-    return Work(function, args, kwargs or {})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ovn import names, retry
 from ovn.session import base, running, verbs, waiting
 from ovn.session.base import BaseSession
-from ovn.session.effects import CURRENT, Forever, Invoke, Pause
+from ovn.session.effects import CURRENT, Forever, Invoke, Pause, Work
 from ovn.session.transactions import Transaction
 from ovn.steps import STEP
 
@@ -41,13 +41,14 @@ class SyncSession(BaseSession):
         **kwargs: Any,
     ) -> Any:
         """Run ``fn`` once and record its result; see ``DurableSession.step``."""
-        work = base.work(fn, args, kwargs)
+        way = running.PLAIN
+        if snapshot or semantics != "at_least_once":
+            way = running.Way(snapshot, semantics)
+        base.check_function(fn)
         call, past = self._core.request(STEP, verbs.line(name, "name of a step"), key)
-        if not snapshot and semantics == "at_least_once":
-            if past is not None and past.outcome == "done":
-                return self._core.value(call, past)
-            return self._drive(running.step(self._core, call, past, work))
-        return self._drive(running.step(self._core, call, past, work, running.Way(snapshot, semantics)))
+        if past is not None and past.outcome == "done" and way is running.PLAIN:
+            return self._core.value(call, past)
+        return self._drive(running.step(self._core, call, past, Work(fn, args, kwargs), way))
 
     def execute_with_retry(
         self,
@@ -63,10 +64,10 @@ class SyncSession(BaseSession):
     ) -> Any:
         """Run ``fn`` until it succeeds; see ``DurableSession.execute_with_retry``."""
         rules = retry.policy(backoff, max_retries=max_retries, timeout=timeout, non_retryable=non_retryable)
-        work = base.work(fn, args)
+        base.check_function(fn)
         called = verbs.line(name or base.name_of(fn), "name of a step")
         call, past = self._core.request("retry", called, key)
-        return self._drive(running.retried(self._core, call, past, work, rules))
+        return self._drive(running.retried(self._core, call, past, Work(fn, args), rules))
 
     def transaction(self, label: str) -> SyncTransaction:
         """Return a transaction to use by ``with``: on an error everything is as before it."""
