@@ -14,7 +14,7 @@ _PUBLIC = {
     "DurableSession": "ovn.session.asynchronous",
     "NonDeterminismError": "ovn.errors",
     "OvnError": "ovn.errors",
-    "RetryPolicy": "ovn.retry",
+    "RetryPolicy": "ovn.session.retry",
     "StateLayer": "ovn.state.layers",
     "StepFailed": "ovn.errors",
     "StepInterrupted": "ovn.errors",

@@ -1,4 +1,4 @@
-"""Layer 4: who works in which work tree, in small plain files that a shell can read.
+"""Who works in which work tree, in small plain files that a shell can read.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Layer 0: time, injected. Durations are monotonic, display is UTC, leases use boot time."""
+"""Time, injected. Durations are monotonic, display is UTC, leases use boot time."""
 
 from __future__ import annotations
 

@@ -19,13 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ovn import config, names, results
+from ovn import config, names
 from ovn.clock import SYSTEM, rfc3339
 from ovn.errors import InvalidDocument
 from ovn.git.locate import locate
 from ovn.git.locks import repository_lock
 from ovn.git.run import environment
 from ovn.model import records
+from ovn.session import results
 from ovn.state.store import StateStore
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Layer 0: named crash points, off unless armed (the habit is DBOS').
+"""Named crash points, off unless armed (the habit is DBOS').
 
 ``OVN_CRASH_POINT=fold.before_ref`` kills this process with SIGKILL when it gets there;
 ``fold.before_ref:raise`` raises, ``:enospc`` raises ``OSError(ENOSPC)``, ``@3`` at the end

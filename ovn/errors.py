@@ -1,4 +1,4 @@
-"""Layer 0: every error a user can meet, with its exit code and its hint.
+"""Every error a user can meet, with its exit code and its hint.
 
 One tree. A class fixes ``kind`` (the word in ``--json``), ``exit_code`` (the contract's
 number) and a default ``hint``; a raise gives the sentence and may give a better hint.

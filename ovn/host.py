@@ -1,4 +1,4 @@
-"""Layer 0: the machine under us. The one module that knows an operating system's ways.
+"""The machine under us. The one module that knows an operating system's ways.
 
 Linux is supported and tested. On macOS the table below names the other way to do each
 thing; ``git ovn doctor`` says that these are untested there.

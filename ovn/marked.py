@@ -1,4 +1,4 @@
-"""Layer 0: our lines in a file that is somebody else's, between two marks. Pure.
+"""Our lines in a file that is somebody else's, between two marks. Pure.
 
 What stands outside of the marks is never touched, byte for byte; orphaned marks are mended.
 """

@@ -1,4 +1,4 @@
-"""Layer 0: how this program starts itself again. Standard library only, light enough for hooks."""
+"""How this program starts itself again. Standard library only, light enough for hooks."""
 
 from __future__ import annotations
 

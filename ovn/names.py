@@ -1,4 +1,4 @@
-"""Layer 0: every name the program uses in git, on disk and in the environment.
+"""Every name the program uses in git, on disk and in the environment.
 
 Refs, tags, trailers, paths on the state branch, files under ``.git/ovn/``, config keys and
 environment variables are spelled here and nowhere else.

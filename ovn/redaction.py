@@ -1,4 +1,4 @@
-"""Layer 0: take secrets out of text that is meant for people. Pure, standard library.
+"""Take secrets out of text that is meant for people. Pure, standard library.
 
 For notes, handoffs, evidence, errors and logs. Step results are never changed: a replay would
 lie. The shapes are those that their issuers publish (GitHub, AWS, Slack, Google, Stripe, npm,

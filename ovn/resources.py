@@ -1,4 +1,4 @@
-"""Layer 0: the files that ship with the package: schemas, the hook shim, prompts.
+"""The files that ship with the package: schemas, the hook shim, prompts.
 
 In a wheel they live in ``ovn/_data/``; in an editable install the checkout's top-level
 folders are read, so that there is one copy to edit.

@@ -28,10 +28,10 @@ from ovn.session.core import LARGEST, Core
 from ovn.session.forking import lineage
 from ovn.session.layers import Layers
 from ovn.session.opening import Opening
+from ovn.session.replay import History as Past
 from ovn.session.synchronous import SyncSession
 from ovn.state import blobs, reducers
 from ovn.state.store import StateStore
-from ovn.steps import History as Past
 
 if TYPE_CHECKING:
     import os

@@ -8,7 +8,7 @@ import pytest
 
 from ovn.compat import FIELDS, OvernightConfig, OvernightStateManager
 from ovn.errors import InvalidDocument, InvalidName, NotInitialised
-from ovn.facts import choose
+from ovn.recovery.facts import choose
 from ovn.state.store import StateStore
 
 

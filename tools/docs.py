@@ -188,7 +188,7 @@ that `resume` carries out itself is followed by another look at the facts.
 
 def recovery() -> str:
     """The rows of the recovery table in their order, and the facts they look at."""
-    from ovn.recovery import TABLE, TOLD, Facts
+    from ovn.recovery.diagnosis import TABLE, TOLD, Facts
 
     decisions = (
         (_conditions(row.when), f"**{row.verdict}**", row.reason, row.by, code(row.command)) for row in TABLE
@@ -350,7 +350,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "cli.md": ("ovn.cli.verbs", cli),
     "exit-codes.md": ("ovn.errors", exit_codes),
     "config.md": ("ovn.config", config),
-    "recovery.md": ("ovn.recovery", recovery),
+    "recovery.md": ("ovn.recovery.diagnosis", recovery),
     "schemas.md": ("ovn.schema", schemas),
     "python.md": ("ovn.session", python),
 }

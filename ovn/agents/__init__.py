@@ -1,4 +1,4 @@
-"""Layer 6: the programs that do the work. One module per agent, with the same few names.
+"""The programs that do the work. One module per agent, with the same few names.
 
 A new agent is a module here that obeys ``Agent``, and one entry in ``AGENTS``.
 """

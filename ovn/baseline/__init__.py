@@ -1,4 +1,4 @@
-"""Layer 4: the baseline. What the tests said before new work, by failing test id."""
+"""The baseline. What the tests said before new work, by failing test id."""
 
 from ovn.baseline.comparing import Comparison, broken, compare, describe
 from ovn.baseline.running import Setting, Told, ensure

@@ -12,8 +12,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ovn import commands, names
+from ovn import names
 from ovn.baseline import junit, testids
+from ovn.checks import commands
 from ovn.clock import rfc3339
 from ovn.frozen import dataclass
 from ovn.git import worktrees
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from ovn.commands import Command, Ran
+    from ovn.checks.commands import Command, Ran
     from ovn.git.locate import Location
     from ovn.state.store import StateStore
 

@@ -1,4 +1,4 @@
-"""Layer 4: checkpoints. A snapshot of the work tree, held by a ref, told by its own commit.
+"""Checkpoints. A snapshot of the work tree, held by a ref, told by its own commit.
 
 The snapshot commit says everything about itself in its trailers, so that a clone that has
 only a tag can list, show and restore it. Its parents are HEAD and, where they exist, a commit

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ovn.checks.commands import Command
+    from ovn.checks.trust import Item
+    from ovn.checks.verify import Bench
     from ovn.cli.context import Context
-    from ovn.commands import Command
     from ovn.features import Actor
     from ovn.model.documents import Feature
-    from ovn.trust import Item
-    from ovn.verify import Bench
 
 
 def actor(context: Context) -> Actor:
@@ -45,9 +45,9 @@ def _has_terminal() -> bool:
 
 def bench(context: Context, seconds: float | None = None) -> Bench:
     """Return where and how verify commands are measured here."""
-    from ovn import commands
+    from ovn.checks import commands
+    from ovn.checks.verify import Bench
     from ovn.cli.place import limits
-    from ovn.verify import Bench
 
     return Bench(context.environ, seconds=seconds or commands.SECONDS, limits=limits(context))
 
@@ -58,7 +58,7 @@ def items_of(context: Context, feature: Feature) -> list[Item]:
 
 
 def _items(context: Context, feature: str, wanted: Iterable[Command]) -> list[Item]:
-    from ovn import trust
+    from ovn.checks import trust
 
     return [trust.of_command(context.location, trust.verify_of(feature), command) for command in wanted]
 
@@ -75,7 +75,7 @@ def trust_as_typed(context: Context, feature: str, wanted: Sequence[Command]) ->
 
 def render_views(context: Context) -> None:
     """Render the views after a change, and say which edited ones were kept."""
-    from ovn import views
+    from ovn.shift import views
 
     for path in views.render(context.store).rejected:
         context.out.warning(f"somebody edited a view; what it said is in {path}")

@@ -58,9 +58,10 @@ def _keep(context: Context, why: str) -> None:
 
 
 def _brief(context: Context, name: str) -> None:
-    from ovn import briefing, names
-    from ovn.facts import uncommitted_paths
+    from ovn import names
     from ovn.git.run import Git
+    from ovn.recovery.facts import uncommitted_paths
+    from ovn.shift import briefing
 
     view = context.store.view()
     session = view.session(name)

@@ -23,9 +23,9 @@ def command(context: Context, question: str, text: str) -> None:
 
     The first answer counts. For people: a process of a session is refused.
     """
-    from ovn import questions
     from ovn.errors import Refused
     from ovn.model import codec
+    from ovn.session import questions
 
     if context.session:
         raise Refused("a session does not answer its own questions", hint="a person does, from a shell")

@@ -24,10 +24,10 @@ def command(context: Context, text: str, options: tuple[str, ...], default: str 
 
     'git ovn questions' shows what is open, 'git ovn answer' answers.
     """
-    from ovn import questions
     from ovn.cli.place import session_here
     from ovn.errors import UsageError
     from ovn.model import codec
+    from ovn.session import questions
 
     if not text.strip():
         raise UsageError("a question needs a text")

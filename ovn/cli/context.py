@@ -20,12 +20,12 @@ from ovn.errors import OvnError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ovn.checks.trust import Book
     from ovn.clock import Clock
     from ovn.config import Config
     from ovn.git.locate import Location
     from ovn.git.settings import Settings
     from ovn.state.store import StateStore
-    from ovn.trust import Book
 
 
 class Context:
@@ -68,7 +68,7 @@ class Context:
     @cached_property
     def book(self) -> Book:
         """What the person trusts of this repository on this machine."""
-        from ovn.trust import Book
+        from ovn.checks.trust import Book
 
         return Book(self.state_home, self.location, self.environ.get(names.ENV_TRUST))
 
@@ -80,7 +80,7 @@ class Context:
 
         if not untrusted(Git(self.location), "filter"):
             return True
-        from ovn.trust import allows_filters
+        from ovn.checks.trust import allows_filters
 
         return allows_filters(self.book, self.location)
 

@@ -25,7 +25,7 @@ def command(context: Context, purge: bool, dry_run: bool) -> None:
     Without --purge the state stays, and 'git ovn init' goes on with it. With it nothing of the
     past is left: no checkpoint, no evidence.
     """
-    from ovn import setup
+    from ovn.upkeep import setup
 
     planned = setup.removal(context.store, purge=purge)
     if context.json:

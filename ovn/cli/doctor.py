@@ -13,7 +13,7 @@ from ovn.errors import Unhealthy
 
 if TYPE_CHECKING:
     from ovn.cli.context import Context
-    from ovn.doctor import Finding
+    from ovn.upkeep.doctor import Finding
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -27,7 +27,7 @@ def command(context: Context, *, fix: bool) -> int:
 
     Nothing is changed without --fix. What is stored, object by object, 'git ovn fsck' checks.
     """
-    from ovn import doctor
+    from ovn.upkeep import doctor
 
     found = doctor.examine(doctor.Patient(context.store, lambda: context.config), fix=fix)
     healthy = doctor.healthy(found)

@@ -15,11 +15,11 @@ from ovn.model.documents import FEATURE_STATUSES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ovn.checks.commands import Ran
+    from ovn.checks.verify import Verdict
     from ovn.cli.context import Context
     from ovn.cli.output import Piece
-    from ovn.commands import Ran
     from ovn.model.documents import Evidence, Feature
-    from ovn.verify import Verdict
 
 STYLES = {
     "pending": "bold",
@@ -118,7 +118,8 @@ def show_feature(context: Context, feature: str) -> None:
 
 
 def _lines(one: Feature, known: Mapping[str, Feature]) -> Iterator[tuple[str, *tuple[Piece, ...]]]:
-    from ovn import commands, features
+    from ovn import features
+    from ovn.checks import commands
 
     reason = f": {one.reason}" if one.reason else ""
     yield "feature", Painted(one.id, "bold"), f"  {one.priority}  {one.category}".rstrip()
@@ -144,7 +145,7 @@ def _lines(one: Feature, known: Mapping[str, Feature]) -> Iterator[tuple[str, *t
 
 
 def _evidence(found: Evidence) -> Iterator[tuple[str, *tuple[Piece, ...]]]:
-    from ovn import commands
+    from ovn.checks import commands
 
     colour = Painted("green", "green") if found.green else Painted("red", "red")
     on = f" on commit {found.commit[:10]}" if found.commit else ""
@@ -171,7 +172,8 @@ def verify_feature(context: Context, feature: str | None, seconds: float | None)
     """
     from dataclasses import replace
 
-    from ovn import features, verify
+    from ovn import features
+    from ovn.checks import verify
     from ovn.cli import acting
 
     name = feature or _at_work(context)
@@ -198,7 +200,7 @@ def _at_work(context: Context) -> str:
 
 
 def _tell_run(context: Context, ran: Ran) -> None:
-    from ovn import commands
+    from ovn.checks import commands
 
     mark = Painted("green", "green") if ran.exit_code == 0 else Painted(f"red ({ran.exit_code})", "red")
     context.out.line(mark, f"  {commands.show(ran.command)}: {ran.summary}  ({ran.seconds:.1f} s)")
@@ -208,7 +210,7 @@ def _tell_run(context: Context, ran: Ran) -> None:
 
 
 def _tell_verdict(context: Context, verdict: Verdict) -> None:
-    from ovn import verify
+    from ovn.checks import verify
     from ovn.features import exchange
     from ovn.model import codec
 
@@ -248,8 +250,9 @@ def _tell_verdict(context: Context, verdict: Verdict) -> None:
 @click.pass_obj
 def export(context: Context, path: Path | None, layout: str) -> None:
     """Print the registry as people see it, or as a progress file."""
-    from ovn import names, views
+    from ovn import names
     from ovn.features import exchange
+    from ovn.shift import views
 
     view = context.store.view()
     wanted = names.REGISTRY_VIEW if layout == "json" else names.PROGRESS_VIEW

@@ -15,8 +15,8 @@ from ovn.model.documents import PRIORITIES, Phase
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ovn.checks.commands import Command
     from ovn.cli.context import Context
-    from ovn.commands import Command
     from ovn.model.documents import Feature
 
 CLEARABLE = {
@@ -185,7 +185,7 @@ def start(context: Context, feature: str, no_verify: bool) -> None:
 
 
 def _green_before(context: Context, feature: Feature) -> bool | None:
-    from ovn import verify
+    from ovn.checks import verify
     from ovn.cli import acting
 
     if not feature.verify:

@@ -11,7 +11,7 @@ from ovn.cli.output import Painted
 
 if TYPE_CHECKING:
     from ovn.cli.context import Context
-    from ovn.fsck import Report
+    from ovn.upkeep.fsck import Report
 
 STYLES = {"error": "red", "note": "dim"}
 
@@ -24,7 +24,7 @@ def command(context: Context) -> int:
 
     Nothing is changed. What nothing refers to is listed as a note, never deleted.
     """
-    from ovn import fsck
+    from ovn.upkeep import fsck
 
     return show(context, fsck.examine(context.location, context.store.objects))
 

@@ -26,7 +26,7 @@ def command(context: Context, dry_run: bool) -> None:
     Kept are the named ones, the newest 'checkpoints.keep' of the configuration, one an hour of
     the last day, one a day before, and all that undo or a session still needs.
     """
-    from ovn import housekeeping
+    from ovn.upkeep import housekeeping
 
     keep = context.config.checkpoints.keep
     if dry_run:

@@ -13,7 +13,7 @@ from ovn.cli.output import Painted
 
 if TYPE_CHECKING:
     from ovn.cli.context import Context
-    from ovn.closing import Closed
+    from ovn.shift.closing import Closed
 
 LARGEST = 1 << 20
 
@@ -43,7 +43,7 @@ def command(
     """
     from ovn.cli.place import limits
     from ovn.cli.who import generation, us
-    from ovn.closing import Closing, hand_off
+    from ovn.shift.closing import Closing, hand_off
 
     session = _session(context)
     said = {"accomplished": accomplished, "next": following, "blockers": blockers, "tried": tried}
@@ -73,8 +73,8 @@ def _session(context: Context) -> str:
 
 
 def _read(source: str) -> dict[str, tuple[str, ...]]:
-    from ovn import handoff
     from ovn.errors import NotFound
+    from ovn.shift import handoff
 
     if source == "-":
         return handoff.read(sys.stdin.buffer.read(LARGEST + 1), "standard input")

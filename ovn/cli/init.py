@@ -13,7 +13,7 @@ from ovn.errors import InvalidDocument
 
 if TYPE_CHECKING:
     from ovn.cli.context import Context
-    from ovn.setup import Report
+    from ovn.upkeep.setup import Report
 
 SPEC_LIMIT = 1 << 20
 
@@ -37,7 +37,7 @@ def command(
 
     Runs nothing that came with a clone and commits nothing. Doing it again changes nothing.
     """
-    from ovn import setup
+    from ovn.upkeep import setup
 
     data = _read_spec(spec)
     lists = spec is not None and data is not None and _lists_features(spec, data)
@@ -77,8 +77,8 @@ def _lists_features(spec: Path, data: bytes) -> bool:
 
 def _take_spec(context: Context, spec: Path, data: bytes, report: Report, *, lists: bool) -> None:
     """Import a list of features; keep prose for agents to read."""
-    from ovn import setup
     from ovn.cli import importing
+    from ovn.upkeep import setup
 
     if lists:
         plan = importing.features_of(context, [spec], dry_run=False, quiet=context.json)

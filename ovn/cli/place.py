@@ -32,7 +32,7 @@ def session_here(context: Context) -> Here:
     The latter is made when it is first needed: it has no lease, no shift and no debt.
     """
     from ovn import active
-    from ovn.manual import manual_session
+    from ovn.shift.manual import manual_session
 
     location = context.location
     at_work = active.read(location.local, location.worktree)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(context: Context, every: bool) -> None:
     """List the questions that wait for an answer, the oldest first."""
-    from ovn import questions
     from ovn.model import codec
+    from ovn.session import questions
 
     view = context.store.view()
     found = questions.open_ones(view)

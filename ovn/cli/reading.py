@@ -27,7 +27,7 @@ def fold(context: Context) -> None:
 
 def tell(context: Context, report: FoldReport) -> None:
     """Say on stderr what a fold found that nobody expected."""
-    from ovn.briefing import fold_notices
+    from ovn.shift.briefing import fold_notices
 
     for sentence in fold_notices(report):
         context.out.warning(sentence)

@@ -11,8 +11,8 @@ from ovn.cli.output import Painted, duration
 
 if TYPE_CHECKING:
     from ovn.cli.context import Context
-    from ovn.recovery import Verdict
-    from ovn.resume import Resumed
+    from ovn.recovery.diagnosis import Verdict
+    from ovn.shift.resuming import Resumed
 
 STYLES = {"ask-a-person": "red", "wait-until": "yellow", "mark-blocked": "yellow", "roll-back-feature": "red"}
 
@@ -33,7 +33,7 @@ def command(context: Context, session: str | None, explain: bool, dry_run: bool)
     from ovn.cli.place import limits
     from ovn.cli.who import us, writer
     from ovn.errors import NeedsPerson
-    from ovn.resume import Wish, resume
+    from ovn.shift.resuming import Wish, resume
 
     looking = explain or dry_run
     wish = Wish(session, look_only=looking, us=us(context), by=writer(context), limits=limits(context))
@@ -52,7 +52,7 @@ def document(found: Resumed) -> dict[str, object]:
     from dataclasses import asdict
 
     from ovn.model import codec
-    from ovn.resume import facts_of
+    from ovn.shift.resuming import facts_of
 
     verdict = found.verdict
     return {
@@ -106,8 +106,8 @@ def _verdict(context: Context, verdict: Verdict, session: str) -> None:
 
 
 def _explain(context: Context, found: Resumed) -> None:
-    from ovn.recovery import Facts
-    from ovn.resume import facts_of
+    from ovn.recovery.diagnosis import Facts
+    from ovn.shift.resuming import facts_of
 
     if found.session is not None:
         usual = facts_of(Facts())

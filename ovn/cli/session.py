@@ -68,7 +68,7 @@ def show_session(context: Context, name: str | None) -> None:
     for line in _lines(session):
         context.out.line(*line)
     if handoff:
-        from ovn.handoff import markdown
+        from ovn.shift.handoff import markdown
 
         context.out.line("")
         context.out.text(markdown(handoff))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ovn.cli.context import Context
     from ovn.model.documents import Baseline, Feature
-    from ovn.shift import Shift
+    from ovn.shift.starting import Shift
 
 
 @click.command()
@@ -42,7 +42,7 @@ def command(
     """
     from ovn.cli.place import limits
     from ovn.cli.who import writer
-    from ovn.shift import Opening, start
+    from ovn.shift.starting import Opening, start
 
     _must_be_fit(context)
     opening = Opening(
@@ -63,15 +63,16 @@ def command(
 
 def _must_be_fit(context: Context) -> None:
     """Raise Unhealthy when the disk is too full for a shift."""
-    from ovn import health
+    from ovn.checks import health
 
     health.demand([health.disk_of(context.location.common_dir)])
 
 
 def _baseline(context: Context) -> Callable[[], Baseline | None] | None:
     """Return what measures the baseline; None where there is no command, or nobody trusts it."""
-    from ovn import baseline, trust
+    from ovn import baseline
     from ovn.baseline import Setting
+    from ovn.checks import trust
 
     wanted = context.config.commands
     if wanted.baseline is None:
@@ -95,7 +96,7 @@ def _baseline(context: Context) -> Callable[[], Baseline | None] | None:
 
 def _green_before(context: Context, feature: Feature) -> bool | None:
     """Return whether the verify commands are green before any work; None where nobody may run them."""
-    from ovn import verify
+    from ovn.checks import verify
     from ovn.cli import acting
 
     if not feature.verify:

@@ -25,7 +25,7 @@ def command() -> None:
 @click.pass_obj
 def ls(context: Context, path: str, nul: bool) -> None:
     """List the files below PATH."""
-    from ovn import fsck
+    from ovn.upkeep import fsck
 
     wanted = path.strip("/")
     below = f"{wanted}/" if wanted else ""
@@ -62,8 +62,8 @@ def cat(context: Context, path: str) -> None:
 @click.pass_obj
 def verify(context: Context) -> int:
     """Check every document and record of the state branch against its schema; exit 1 if one breaks it."""
-    from ovn import fsck
     from ovn.cli.fsck import show
+    from ovn.upkeep import fsck
 
     known = fsck.Known()
     found = tuple(fsck.state(context.store.objects, known))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from ovn.cli.context import Context
     from ovn.cli.output import Piece
-    from ovn.facts import Found
-    from ovn.recovery import Verdict
+    from ovn.recovery.diagnosis import Verdict
+    from ovn.recovery.facts import Found
     from ovn.state.view import View
 
 ATTENTION = frozenset(("ask-a-person", "take-over-lease", "restore-checkpoint", "roll-back-feature"))
@@ -34,8 +34,8 @@ def command(context: Context, exit_code: bool) -> int:
     With --exit-code: 1 if a session crashed, owes its handoff or needs a person, else 0.
     """
     from ovn.cli.who import us
-    from ovn.facts import gather
-    from ovn.recovery import course
+    from ovn.recovery.diagnosis import course
+    from ovn.recovery.facts import gather
 
     found = gather(context.store, context.config, us=us(context))
     ahead = course(found.facts)
@@ -51,9 +51,10 @@ def command(context: Context, exit_code: bool) -> int:
 
 def document(context: Context, view: View, found: Found, ahead: list[Verdict]) -> dict[str, Any]:
     """Return what ``--json`` prints; the screen shows the same."""
-    from ovn import active, views
+    from ovn import active
     from ovn.features import choose
     from ovn.model import codec
+    from ovn.shift import views
     from ovn.state import layers
 
     session, facts, location = found.session, found.facts, context.location

@@ -11,8 +11,8 @@ from ovn.cli.output import Painted
 from ovn.errors import Refused, UsageError
 
 if TYPE_CHECKING:
+    from ovn.checks.trust import Item
     from ovn.cli.context import Context
-    from ovn.trust import Item
 
 
 @click.command()
@@ -44,7 +44,8 @@ def command(context: Context, show: bool, revoke: bool) -> None:
 
 def everything(context: Context) -> list[Item]:
     """Return all that could run for this repository."""
-    from ovn import features, trust
+    from ovn import features
+    from ovn.checks import trust
 
     return trust.items(context.location, context.config, features.registry(context.store).values())
 
@@ -60,7 +61,7 @@ def _refuse_agents(context: Context) -> None:
 
 
 def _print(context: Context, found: list[Item], *, show: bool) -> None:
-    from ovn import commands, trust
+    from ovn.checks import commands, trust
 
     shown = trust.show(context.book, found)
     for one in shown:
@@ -77,7 +78,7 @@ def _print(context: Context, found: list[Item], *, show: bool) -> None:
 
 
 def _print_json(context: Context, found: list[Item]) -> None:
-    from ovn import trust
+    from ovn.checks import trust
 
     rows = [
         {

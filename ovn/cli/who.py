@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ovn.cli.context import Context
-    from ovn.facts import Us
+    from ovn.recovery.facts import Us
 
 
 def us(context: Context) -> Us:
     """Return who asks: a process of a session or run, or a person's shell."""
-    from ovn.facts import Us
+    from ovn.recovery.facts import Us
 
     return Us(session=context.session, run=context.run)
 

@@ -1,1 +1,1 @@
-"""Layer 6: a whole night in a scratch repository, with an agent that follows a script."""
+"""A whole night in a scratch repository, with an agent that follows a script."""

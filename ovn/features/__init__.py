@@ -1,6 +1,6 @@
-"""Layer 4: the registry. Its rules are pure; its changes go through the state store.
+"""The registry. Its rules are pure; its changes go through the state store.
 
-A feature becomes done through ``ovn.verify`` and in no other way.
+A feature becomes done through ``ovn.checks.verify`` and in no other way.
 """
 
 from ovn.features.changing import (

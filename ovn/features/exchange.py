@@ -12,9 +12,9 @@ import hashlib
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
-from ovn import names, progress
+from ovn import names
 from ovn.errors import InvalidDocument, InvalidName
-from ovn.features import changing, rules
+from ovn.features import changing, progress, rules
 from ovn.frozen import dataclass
 from ovn.model import canonical, codec, documents
 

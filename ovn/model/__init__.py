@@ -1,1 +1,1 @@
-"""Layer 1: what the state is made of, as frozen values; nothing here touches a disk."""
+"""What the state is made of, as frozen values; nothing here touches a disk."""

@@ -1,4 +1,4 @@
-"""Layer 5: every change of files or refs that a person can take back.
+"""Every change of files or refs that a person can take back.
 
 An operation is a journaled transaction: a safety checkpoint, a durable intent, the change, a
 comparison, the record that it is done. One that did not end (an error, ``kill -9``) is

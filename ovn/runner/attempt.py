@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ovn import active, checkpoints, health, names
+from ovn import active, checkpoints, names
 from ovn.agents import ours
+from ovn.checks import health
 from ovn.clock import rfc3339
 from ovn.crash import crash_point
 from ovn.errors import GitFailed, Locked, NoSpace, StaleLease, Unhealthy

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import field
 from typing import TYPE_CHECKING
 
-from ovn import agents, commands, features, health, names, trust
+from ovn import agents, features, names
 from ovn.agents.environment import allowed
+from ovn.checks import commands, health, trust
 from ovn.clock import parse_rfc3339, rfc3339
 from ovn.crash import crash_point
 from ovn.frozen import dataclass

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from ovn import baseline, commands, features, trust
+from ovn import baseline, features
+from ovn.checks import commands, trust
+from ovn.checks.health import Finding
 from ovn.errors import NotTrusted, OvnError
 from ovn.git import worktrees
 from ovn.git.run import Git
 from ovn.githooks import install
-from ovn.health import Finding
 from ovn.runner import beginning, sole
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ovn import commands, features, verify
+from ovn import features
+from ovn.checks import commands, verify
 from ovn.frozen import dataclass
 from ovn.git import worktrees
 from ovn.git.run import Git
@@ -18,11 +19,11 @@ from ovn.runner import standing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ovn.checks.verify import Measured
     from ovn.git.encoding import CommitInfo
     from ovn.git.locate import Location
     from ovn.model.documents import Feature
     from ovn.runner.night import Night
-    from ovn.verify import Measured
 
 ACTOR = features.Actor("runner")
 

@@ -14,7 +14,7 @@ from ovn.errors import NeedsPerson, OperationInProgress, Refused, UsageError
 from ovn.frozen import dataclass
 from ovn.git import worktrees
 from ovn.git.run import Git
-from ovn.manual import manual_session
+from ovn.shift.manual import manual_session
 from ovn.state.store import StateStore
 
 if TYPE_CHECKING:

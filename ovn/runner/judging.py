@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ovn import baseline, commands, features, operations, verify
+from ovn import baseline, features, operations
+from ovn.checks import commands, verify
 from ovn.crash import crash_point
 from ovn.errors import CommitRefused, GitTimeout, NotTrusted, OperationInProgress
 from ovn.frozen import dataclass

@@ -11,14 +11,16 @@ import random
 from dataclasses import field
 from typing import TYPE_CHECKING
 
-from ovn import baseline, checkpoints, features, health, shift, trust
+from ovn import baseline, checkpoints, features
+from ovn.checks import health, trust
 from ovn.clock import parse_rfc3339
 from ovn.crash import crash_point
 from ovn.errors import CrashLoop, LeaseHeld, NeedsPerson, NoSpace, OvnError, StaleLease, Unhealthy
-from ovn.facts import Us
 from ovn.frozen import dataclass
+from ovn.recovery.facts import Us
 from ovn.runner import final, limits, recovering, runs, stop, work
 from ovn.runner.standing import Going
+from ovn.shift import starting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -239,7 +241,7 @@ def _begin_session(night: Night) -> Going | None:
             _block_unprovable(night, wanted)
             continue
         try:
-            begun = shift.start(night.store, night.config, _opening(night, wanted), baseline=lambda: first)
+            begun = starting.start(night.store, night.config, _opening(night, wanted), baseline=lambda: first)
         except LeaseHeld as error:
             night.tell(f"{wanted.id}: {error}")
             continue
@@ -256,8 +258,8 @@ def _block_unprovable(night: Night, feature: Feature) -> None:
     night.tell(f"{feature.id}: blocked, {reason}")
 
 
-def _opening(night: Night, feature: Feature) -> shift.Opening:
-    return shift.Opening(
+def _opening(night: Night, feature: Feature) -> starting.Opening:
+    return starting.Opening(
         feature=feature.id,
         agent=night.agent_name,
         kind="run",

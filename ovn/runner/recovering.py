@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ovn import closing, resume, session_rules
 from ovn.errors import CrashLoop, NeedsPerson
-from ovn.facts import leases_of
+from ovn.model import lifecycle
+from ovn.recovery.facts import leases_of
 from ovn.runner import attempt, ending, log, process, runs
 from ovn.runner.standing import Going
+from ovn.shift import closing, resuming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,7 @@ def take_up(night: Night) -> Going | None:
     sessions = {one.id: one for one in [*held, *live] if one is not None}
     _end_the_living(night, list(sessions.values()))
     _release_the_dead(night, sessions)
-    left = next((one for one in reversed(sessions.values()) if session_rules.resumable(one)), None)
+    left = next((one for one in reversed(sessions.values()) if lifecycle.resumable(one)), None)
     if left is None:
         return None
     found = _resume(night, left.id)
@@ -62,11 +63,11 @@ def _release_the_dead(night: Night, sessions: Mapping[str, Session]) -> None:
             known.release(held)
 
 
-def _resume(night: Night, session: str) -> resume.Resumed:
+def _resume(night: Night, session: str) -> resuming.Resumed:
     """Resume a session; one that waits for a moment is waited for, as long as the night lasts."""
-    wish = resume.Wish(session, us=night.us, by="runner", limits=night.checkpoint_limits)
+    wish = resuming.Wish(session, us=night.us, by="runner", limits=night.checkpoint_limits)
     while True:
-        found = resume.resume(night.store, night.config, wish)
+        found = resuming.resume(night.store, night.config, wish)
         if found.verdict.row != "waiting" or night.why_stop() not in (None, "max-sessions"):
             return found
         night.sleep_until(found.facts.until)

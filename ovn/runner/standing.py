@@ -6,12 +6,14 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from ovn import checkpoints, facts, features, names, operations, verify
+from ovn import checkpoints, features, names, operations
+from ovn.checks import verify
 from ovn.clock import rfc3339
 from ovn.errors import NotFound
 from ovn.frozen import dataclass
 from ovn.git.gc import gc_guard
 from ovn.model import codec, records
+from ovn.recovery import facts
 
 if TYPE_CHECKING:
     from ovn.git.snapshot import Snapshot

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ovn import active, briefing, facts, host, names
+from ovn import active, host, names
 from ovn.crash import crash_point
 from ovn.errors import NeedsPerson
 from ovn.git import trailers
 from ovn.githooks import install
+from ovn.recovery import facts
 from ovn.redaction import redact
 from ovn.runner import attempt as attempts
 from ovn.runner import judging, limits, runs, standing, troubles
 from ovn.runner.process import Limits
+from ovn.shift import briefing
 
 if TYPE_CHECKING:
     from ovn.model.documents import Session

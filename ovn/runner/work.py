@@ -10,11 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ovn import checkpoints, closing, facts, features, names, operations, recovery, resume, verify
+from ovn import checkpoints, features, names, operations
+from ovn.checks import verify
 from ovn.crash import crash_point
 from ovn.errors import HandoffRefused, NeedsPerson, NoSpace, OvnError, Unhealthy
+from ovn.recovery import diagnosis, facts
 from ovn.runner import judging, stop, trying
 from ovn.runner.standing import Going, actor, base_of, bench, foreign_commits, look, order, us
+from ovn.shift import closing, resuming
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,12 +55,12 @@ def _loop(night: Night, going: Going) -> End | None:
         if found.session is None or found.session.ended is not None:
             return None
         at = look(night, going)
-        ahead = recovery.course(facts_of(night, found.facts, at))
+        ahead = diagnosis.course(facts_of(night, found.facts, at))
         if len(ahead) > 1:
-            wish = resume.Wish(
+            wish = resuming.Wish(
                 going.session, us=us(night, going), by="runner", limits=night.checkpoint_limits
             )
-            resume.resume(night.store, night.config, wish)
+            resuming.resume(night.store, night.config, wish)
             continue
         row = ahead[0]
         if row.row == "feature-over":
@@ -70,7 +73,7 @@ def _loop(night: Night, going: Going) -> End | None:
             return end
 
 
-def facts_of(night: Night, found: recovery.Facts, at: Standing) -> recovery.Facts:
+def facts_of(night: Night, found: diagnosis.Facts, at: Standing) -> diagnosis.Facts:
     """Return the facts as a running night counts them.
 
     An attempt counts when it was judged: one that crashed without work does not, but the run's

@@ -7,14 +7,14 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ovn import names, retry
+from ovn import names
 from ovn.clock import SYSTEM
-from ovn.session import base, running, verbs, waiting
+from ovn.session import base, retry, running, verbs, waiting
 from ovn.session.base import BaseSession
 from ovn.session.effects import CURRENT, Forever, Invoke, Pause, Work
 from ovn.session.opening import Opening
+from ovn.session.replay import STEP
 from ovn.session.transactions import Transaction
-from ovn.steps import STEP
 
 if TYPE_CHECKING:
     import os
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ovn.clock import Clock
-    from ovn.retry import Backoff, RetryPolicy
     from ovn.session.effects import Effect
     from ovn.session.forking import Fork
     from ovn.session.opening import Durability, OnVersion
+    from ovn.session.retry import Backoff, RetryPolicy
     from ovn.session.running import Semantics
     from ovn.session.starting import Starting
     from ovn.session.waiting import Moment

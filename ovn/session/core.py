@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ovn import results
 from ovn.clock import rfc3339
 from ovn.errors import (
     DiskFailed,
@@ -26,11 +25,11 @@ from ovn.errors import (
     StaleLease,
 )
 from ovn.model import canonical
-from ovn.session import forking, raised, surroundings
+from ovn.session import forking, raised, results, surroundings
 from ovn.session.effects import CURRENT, CurrentStep
 from ovn.session.layers import Layers
+from ovn.session.replay import STEP, Call, Past
 from ovn.state import blobs
-from ovn.steps import STEP, Call, Past
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,9 +39,9 @@ if TYPE_CHECKING:
     from ovn.config import Config
     from ovn.model.canonical import Json
     from ovn.model.documents import Session
+    from ovn.session.replay import History
     from ovn.session.transactions import Transaction
     from ovn.state.store import StateStore
-    from ovn.steps import History
 
 BY = "python"
 INLINE = 8192

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ovn.session.core import Core
-    from ovn.steps import Call
+    from ovn.session.replay import Call
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from ovn import active, session_rules
+from ovn import active
 from ovn.errors import OvnError
-from ovn.facts import leases_of
+from ovn.model import lifecycle
+from ovn.recovery.facts import leases_of
 from ovn.session import raised
 from ovn.state import layers
 
@@ -72,7 +73,7 @@ def give_back(core: Core) -> None:
     if not active.clear(local, worktree, core.id):
         return
     found = core.store.view().session(core.id)
-    if found is not None and session_rules.owes_handoff(found, alive=False):
+    if found is not None and lifecycle.owes_handoff(found, alive=False):
         active.owe(local, active.Debt(core.id, worktree, core.now()))
 
 

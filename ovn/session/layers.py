@@ -10,9 +10,9 @@ import copy
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from ovn import results
 from ovn.errors import InvalidDocument
 from ovn.model import canonical
+from ovn.session import results
 from ovn.state.layers import StateLayer
 
 if TYPE_CHECKING:

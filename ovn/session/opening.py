@@ -13,19 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ovn import active, claims, features, names
+from ovn import active, features, names
 from ovn.clock import SYSTEM, rfc3339
 from ovn.errors import NotFound, Refused, VersionMismatch
-from ovn.facts import current_branch, leases_of
 from ovn.git.locate import locate
 from ovn.git.run import Git
 from ovn.model import records
+from ovn.recovery.facts import current_branch, leases_of
 from ovn.session.core import BY, Core
 from ovn.session.ending import HANDED_OFF, release
 from ovn.session.forking import lineage
+from ovn.session.replay import History
 from ovn.session.surroundings import read_config
+from ovn.shift import claims
 from ovn.state.store import StateStore
-from ovn.steps import History
 
 if TYPE_CHECKING:
     from ovn.clock import Clock

@@ -6,9 +6,9 @@ import importlib
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from ovn import results
 from ovn.errors import InvalidDocument, OvnError, StepFailed
 from ovn.redaction import redact
+from ovn.session import results
 
 if TYPE_CHECKING:
     from ovn.model.canonical import Json

@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from ovn import retry
 from ovn.clock import parse_rfc3339, rfc3339
 from ovn.errors import InvalidDocument, StepInterrupted
-from ovn.session import raised, snapshots
+from ovn.session import raised, retry, snapshots
 from ovn.session.effects import Forever, Invoke, Pause, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from ovn.retry import RetryPolicy
     from ovn.session.core import Core
     from ovn.session.effects import Effect
-    from ovn.steps import Call, Past
+    from ovn.session.replay import Call, Past
+    from ovn.session.retry import RetryPolicy
 
 Semantics = Literal["at_least_once", "at_most_once"]
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ovn import checkpoints, facts, names, operations
+from ovn import checkpoints, names, operations
 from ovn.errors import NeedsPerson, NotFound
 from ovn.git import paths
 from ovn.git.run import Git
+from ovn.recovery import facts
 from ovn.session.core import BY
 
 if TYPE_CHECKING:
     from ovn.model.documents import Checkpoint
     from ovn.session.core import Core
-    from ovn.steps import Call, Past
+    from ovn.session.replay import Call, Past
 
 
 def take(core: Core, call: Call, when: str) -> Checkpoint:

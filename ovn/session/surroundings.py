@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ovn import checkpoints, config, names, trust
-from ovn.facts import Us
+from ovn import checkpoints, config, names
+from ovn.checks import trust
 from ovn.git.filters import untrusted
 from ovn.git.run import Git, environment
+from ovn.recovery.facts import Us
 
 if TYPE_CHECKING:
     from ovn.config import Config

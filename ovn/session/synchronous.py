@@ -8,20 +8,20 @@ import inspect
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ovn import names, retry
-from ovn.session import base, running, verbs, waiting
+from ovn import names
+from ovn.session import base, retry, running, verbs, waiting
 from ovn.session.base import BaseSession
 from ovn.session.effects import CURRENT, Forever, Invoke, Pause, Work
+from ovn.session.replay import STEP
 from ovn.session.transactions import Transaction
-from ovn.steps import STEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from datetime import timedelta
     from types import TracebackType
 
-    from ovn.retry import Backoff, RetryPolicy
     from ovn.session.effects import Effect
+    from ovn.session.retry import Backoff, RetryPolicy
     from ovn.session.running import Semantics
     from ovn.session.waiting import Moment
 

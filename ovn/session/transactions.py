@@ -17,15 +17,15 @@ from ovn.model import codec
 from ovn.session import running, verbs
 from ovn.session.core import BY
 from ovn.session.effects import Work
+from ovn.session.replay import STEP
 from ovn.state.layers import StateLayer
-from ovn.steps import STEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from ovn.session.core import Core
     from ovn.session.effects import Effect
-    from ovn.steps import Call, Past
+    from ovn.session.replay import Call, Past
 
 VERB = "transaction"
 

@@ -10,22 +10,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ovn import checkpoints, closing, names, operations
+from ovn import checkpoints, names, operations
 from ovn.errors import InvalidName, NotFound
-from ovn.facts import current_branch
 from ovn.git import trailers
 from ovn.git.run import Git
 from ovn.model import codec
 from ovn.model.documents import Checkpoint, Handoff
+from ovn.recovery.facts import current_branch
 from ovn.redaction import redact
 from ovn.session import ending, surroundings
 from ovn.session.core import BY
+from ovn.shift import closing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ovn.session.core import Core
-    from ovn.steps import Call, Past
+    from ovn.session.replay import Call, Past
 
 T = TypeVar("T")
 

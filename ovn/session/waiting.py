@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ovn import names, questions
+from ovn import names
 from ovn.clock import parse_rfc3339, rfc3339
 from ovn.model import codec
 from ovn.model.documents import Question
-from ovn.session import running
+from ovn.session import questions, running
 from ovn.session.effects import Pause
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ovn.session.core import Core
     from ovn.session.effects import Effect
-    from ovn.steps import Call, Past
+    from ovn.session.replay import Call, Past
 
 FIRST, LONGEST = 0.05, 2.0
 """Seconds between two looks at what others recorded: at first, and after a while."""

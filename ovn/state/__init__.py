@@ -1,1 +1,1 @@
-"""Layer 3: the state on ``overnight/state``: written ahead to a journal, folded into commits."""
+"""The state on ``overnight/state``: written ahead to a journal, folded into commits."""

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ovn import active, checkpoints, names, shift
+from ovn import active, checkpoints, names
 from ovn.agenthooks import dialects
 from ovn.agents import ours
 from ovn.config import Config
+from ovn.shift import starting
 from ovn.state.store import StateStore
 
 RECORDED = Path(__file__).parent.parent / "agents" / "recordings"
@@ -232,7 +233,7 @@ def begun(repo, tmp_path, hooked):
     hooked.hand_off()
     store = StateStore.open(repo.location)
     store.init("demo")
-    made = shift.start(store, Config(), shift.Opening(session="session-001", kind="run", by="runner"))
+    made = starting.start(store, Config(), starting.Opening(session="session-001", kind="run", by="runner"))
     hooked.environ[names.ENV_GENERATION] = str(made.generation)
     return store, hooked
 

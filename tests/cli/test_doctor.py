@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ovn import active, doctor, names
+from ovn import active, names
 from ovn.active import Active, Debt
 from ovn.clock import SYSTEM, rfc3339
 from ovn.errors import GitFailed
@@ -19,6 +19,7 @@ from ovn.githooks import install
 from ovn.leases import Leases
 from ovn.model import records
 from ovn.state.store import StateStore
+from ovn.upkeep import doctor
 
 ROOT = str(Path(doctor.__file__).resolve().parent.parent)
 

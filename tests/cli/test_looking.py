@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ovn.manual import manual_name, manual_session
 from ovn.model.records import make
+from ovn.shift.manual import manual_name, manual_session
 
 if TYPE_CHECKING:
     from ovn.state.store import StateStore

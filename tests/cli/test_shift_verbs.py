@@ -10,7 +10,7 @@ import pytest
 
 from ovn import active, features, names
 from ovn.config import Config
-from ovn.shift import Opening, start
+from ovn.shift.starting import Opening, start
 
 AT = "2026-11-22T03:04:05.678Z"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovn import progress, schema
+from ovn import schema
 from ovn.errors import InvalidDocument, OvnError, Refused, UsageError
-from ovn.features import PERSON, Actor, exchange
+from ovn.features import PERSON, Actor, exchange, progress
 from ovn.model.documents import Command, Evidence, Feature, Phase
 
 AT = "2026-01-02T03:04:05.000Z"

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ovn import active, checkpoints, config, earlier, progress, schema
+from ovn import active, checkpoints, config, earlier, schema
 from ovn.checkpoints import telling
 from ovn.cli.output import Output
 from ovn.errors import InvalidName, OvnError
-from ovn.features import exchange
+from ovn.features import exchange, progress
 from ovn.git import encoding, paths, trailers
 from ovn.git.objects import CommitInfo
 from ovn.git.owner import Owner

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ovn import config, features, trust
+from ovn import config, features
+from ovn.checks import trust
 from ovn.state.store import StateStore
 
 if TYPE_CHECKING:

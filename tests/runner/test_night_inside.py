@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ovn import config, health
+from ovn import config
+from ovn.checks import health
+from ovn.checks.health import Finding
 from ovn.clock import rfc3339
-from ovn.health import Finding
 from ovn.model import records
 from ovn.runner import attempt, beginning, ground, limits
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ovn.errors import NotFound, UsageError
 from ovn.model.documents import Attempt, Run, Session
-from ovn.recovery_table import TABLE
+from ovn.recovery.table import TABLE
 from ovn.runner import attempt, final, runs, trying, work
 from ovn.runner.ground import Wanted
 from ovn.runner.process import Limits, Outcome

@@ -539,7 +539,7 @@ def test_words_for_a_start_that_mean_nothing_are_refused(ready, how):
 
 
 def test_a_shift_that_is_no_programs_is_not_taken(ready, runner):
-    from ovn.manual import manual_session
+    from ovn.shift.manual import manual_session
 
     name = manual_session(runner.store())
     with pytest.raises(Refused, match="is not a program's"):

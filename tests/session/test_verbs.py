@@ -365,7 +365,7 @@ def test_a_rollback_from_outside_cuts_the_history_there(runner, repo, calls):
 
 def test_a_rollback_recorded_in_another_session_cuts_too(runner, repo, calls):
     from ovn import checkpoints, operations
-    from ovn.manual import manual_session
+    from ovn.shift.manual import manual_session
 
     async def program(session):
         session.checkpoint("start")

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ovn import DurableSession, questions
+from ovn import DurableSession
 from ovn.clock import rfc3339
 from ovn.errors import Ambiguous, InvalidName, NotFound, Refused
 from ovn.model import records
+from ovn.session import questions
 
 
 def answer(runner, text):

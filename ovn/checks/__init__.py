@@ -1,0 +1,1 @@
+"""What is run to find the truth: ``commands`` runs, ``trust`` allows, ``verify`` and ``health`` judge."""
