@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ovn.cli.options import json_option
-from ovn.cli.output import Painted, duration, size
+from ovn.cli.output import Painted
+from ovn.shown import duration, size
 
 if TYPE_CHECKING:
     from ovn.checkpoints import Taken

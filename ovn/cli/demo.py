@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ovn.cli.output import Painted, duration
+from ovn.cli.output import Painted
+from ovn.shown import duration
 
 if TYPE_CHECKING:
     from ovn.cli.context import Context

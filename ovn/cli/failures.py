@@ -17,7 +17,7 @@ import click
 
 from ovn import __version__
 from ovn.cli.context import state_home
-from ovn.cli.output import Output, escape
+from ovn.cli.output import Output
 from ovn.clock import SYSTEM, rfc3339
 from ovn.errors import (
     INTERRUPTED,
@@ -28,6 +28,7 @@ from ovn.errors import (
     ReadOnlyRepository,
     UsageError,
 )
+from ovn.shown import escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,6 +7,8 @@ out; colour is therefore a value (``Painted``), never part of a text.
 
 from __future__ import annotations
 
+from ovn.shown import escape
+
 TYPE_CHECKING = False  # typing's own would be a tenth of the time that help takes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,36 +20,6 @@ JSON_VERSION = 1
 """Of every document on stdout; readers ignore fields that they do not know."""
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
-
-# The marks that turn the direction of text around, and the two line ends that are not '\n':
-# with them a label can look like another one (CVE-2021-42574, "Trojan Source").
-_DECEIVING = frozenset("\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-def escape(text: str, *, lines: bool = False) -> str:
-    r"""Return ``text`` with all that could steer a terminal or deceive its reader made visible.
-
-    C0, DEL, C1, bidi marks and lone surrogates become ``\x1b``, ``\u202e`` and so on; a byte
-    that was not UTF-8 (a surrogate escape) becomes ``\xff``. With ``lines``, newline and tab
-    stay. Meant for reading, not for reading back: a backslash stays as it is.
-    """
-    if text.isprintable():
-        return text
-    kept = "\n\t" if lines else ""
-    return "".join(char if char in kept or not _steers(char) else _visible(char) for char in text)
-
-
-def _steers(char: str) -> bool:
-    code = ord(char)
-    return code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or char in _DECEIVING
-
-
-def _visible(char: str) -> str:
-    code = ord(char)
-    if 0xDC80 <= code < 0xDD00:  # a byte, as os.fsdecode keeps it
-        code -= 0xDC00
-    short = {9: "\\t", 10: "\\n", 13: "\\r"}.get(code)
-    return short or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
 class Painted:
@@ -146,28 +118,6 @@ def to_json(document: Mapping[str, object]) -> str:
 
     text = json.dumps({"version": JSON_VERSION, **document}, indent=2, allow_nan=False, default=str)
     return text.replace("\x7f", "\\u007f") + "\n"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration for people: ``0.2 s``, ``48 s``, ``3 min 5 s``, ``2 h 10 min``."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    minutes, left = divmod(whole, 60)
-    hours, minutes_left = divmod(minutes, 60)
-    if whole < 60:
-        return f"{whole} s"
-    return f"{minutes} min {left} s" if whole < 3600 else f"{hours} h {minutes_left} min"
-
-
-def size(count: int) -> str:
-    """Return a number of bytes for people, in powers of 1000: ``999 B``, ``1.5 kB``, ``20.0 MB``."""
-    if count < 1000:
-        return f"{count} B"
-    power = 1
-    while power < 4 and round(count / 1000**power, 1) >= 1000:
-        power += 1
-    return f"{count / 1000**power:.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"
 
 
 def _width(piece: Piece) -> int:

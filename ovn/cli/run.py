@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ovn.cli.options import json_option
-from ovn.cli.output import Painted, escape
+from ovn.cli.output import Painted
+from ovn.shown import escape
 
 if TYPE_CHECKING:
     from typing import Any

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovn.cli.context import Context
-from ovn.cli.output import STYLES, Output, Painted, duration, escape, size, to_json
+from ovn.cli.output import STYLES, Output, Painted, to_json
+from ovn.shown import duration, escape, size
 
 
 def output(*, colour: bool = False) -> tuple[Output, io.StringIO, io.StringIO]:
