@@ -181,6 +181,8 @@ REJECTED_FOLDER = ".overnight/rejected"
 
 ENV_SESSION = "OVN_SESSION"
 ENV_RUN = "OVN_RUN_ID"
+ENV_COMMAND = "OVN_COMMAND_OF"
+"""The run that a project's own command works for: its mark, as ``OVN_RUN_ID`` is the agent's."""
 ENV_FEATURE = "OVN_FEATURE"
 ENV_ATTEMPT = "OVN_ATTEMPT"
 ENV_GENERATION = "OVN_GENERATION"

@@ -32,7 +32,7 @@ def command(context: Context, now: bool, no_wait: bool) -> None:
     It stays stopped until a person runs it again. Exit code 1 when no night is running.
     """
     runner = _choose(sole.alive(context.location.local), context.location.worktree)
-    stop.ask(stop.stop_file(context.location.local), runner.run, now=now)
+    stop.ask(stop.stop_file(context.location.local, runner.run), runner.run, now=now)
     if host.process_start(runner.pid) == runner.process_start:
         os.kill(runner.pid, signal.SIGTERM)
     ended = False if no_wait else _wait(context, runner)

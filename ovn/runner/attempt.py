@@ -160,8 +160,9 @@ def carry_out(
     *,
     wish: Callable[[], Wish],
     watcher: Watcher,
+    tell: Callable[..., None] = lambda *_: None,
 ) -> Result:
-    """Let the agent work once and return how it ended.
+    """Let the agent work once and return how it ended; ``tell`` gets what the janitor must know.
 
     Raises Unhealthy when it cannot be started (recorded as the attempt's end), StaleLease.
     """
@@ -177,7 +178,7 @@ def carry_out(
     launch = _launch(store, order, agent, task)
     _record(store, order, "attempt.started", _started(store, order, launch))
     crash_point("run.before_launch")
-    with AgentProcess(launch, store.clock) as process:
+    with AgentProcess(launch, store.clock, tell=tell) as process:
         _record(store, order, "attempt.launched", _launched(order, process))
         try:
             process.open()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,10 @@ from ovn.frozen import dataclass
 from ovn.model.documents import Run
 from ovn.runner import ground, limits, night, runs, sole, stop
 from ovn.runner.attempt import Agent
+from ovn.runner.janitor import Janitor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ovn.config import Config
@@ -88,53 +89,52 @@ def hold(store: StateStore, config: Config, wish: Wish, begun: Callable[[Begun],
     NeedsPerson for the ground, UsageError.
     """
     name, agent = agent_of(config, wish)
+    features.registry(store)  # 10 where there is no state, before anything else is found wanting
     book = trust.Book(wish.trust_home, store.location, wish.trust_given)
-    with sole.held(store.location.local, store.location.worktree) as place:
+    with ExitStack() as stack, ExitStack() as at_first:
+        place = at_first.enter_context(sole.held(store.location.local, store.location.worktree))
         known = store.view().features()
         for one in wish.features:
             features.find(known, one)
         book.check(trust.items(store.location, config, known.values()))
         health.demand(fit(store, config, agent, wish.environ))
         beginning = _begin(store, config, wish, name)
-        place.name(beginning.run.id)
-        with _ground(store, beginning) as there:
-            begun(beginning)
-            crash_point("run.after_start")
-            with stop.Stopping(_stop_file(store, wish), beginning.run.id) as stopping:
-                return night.hold(
-                    night.Night(
-                        store=there,
-                        config=config,
-                        run=beginning.run.id,
-                        agent=agent,
-                        agent_name=name,
-                        limits=limits.from_record(beginning.run.limits),
-                        stopping=stopping,
-                        environ=wish.environ,
-                        book=book,
-                        checkpoint_limits=night.sizes(config, book, there.location),
-                        only=beginning.run.features,
-                        tell=wish.tell,
-                        pulse=wish.pulse,
-                    )
-                )
+        run = beginning.run.id
+        there = ground.linked_store(beginning.ground, store)
+        if there is store:
+            stack.push(at_first.pop_all())
+        else:
+            place = stack.enter_context(sole.held(there.location.local, there.location.worktree))
+            at_first.close()  # the tree it was asked for in is free for another night
+        place.name(run)
+        hired = Janitor(there.location.local, there.location.worktree, run, store.clock)
+        janitor = stack.enter_context(hired)
+        begun(beginning)
+        crash_point("run.after_start")
+        stopping = stack.enter_context(stop.Stopping(_stop_file(store, wish, run), run))
+        return night.hold(
+            night.Night(
+                store=there,
+                config=config,
+                run=run,
+                agent=agent,
+                agent_name=name,
+                limits=limits.from_record(beginning.run.limits),
+                stopping=stopping,
+                environ={**wish.environ, names.ENV_COMMAND: run},
+                book=book,
+                checkpoint_limits=night.sizes(config, book, there.location),
+                only=beginning.run.features,
+                tell=wish.tell,
+                pulse=wish.pulse,
+                janitor=janitor.tell,
+            )
+        )
 
 
-@contextmanager
-def _ground(store: StateStore, beginning: Begun) -> Iterator[StateStore]:
-    """Give the store of the work tree that the night works in, which has one runner too."""
-    there = ground.linked_store(beginning.ground, store)
-    if there is store:
-        yield store
-        return
-    with sole.held(there.location.local, there.location.worktree) as place:
-        place.name(beginning.run.id)
-        yield there
-
-
-def _stop_file(store: StateStore, wish: Wish) -> Path:
+def _stop_file(store: StateStore, wish: Wish, run: str) -> Path:
     """Return where to look for a request to stop; a person who runs it again takes it back."""
-    file = stop.stop_file(store.location.local)
+    file = stop.stop_file(store.location.local, run)
     if wish.by_hand:
         stop.clear(file)
     return file

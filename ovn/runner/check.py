@@ -31,12 +31,14 @@ INHIBITORS = ("systemd-inhibit", "caffeinate")
 
 
 def look(store: StateStore, config: Config, wish: Wish) -> Iterator[Finding]:
-    """Yield what each question came to, as it is answered. Raises UsageError for an unknown agent.
+    """Yield what each question came to, as it is answered.
+
+    Raises UsageError for an unknown agent, NotInitialised.
 
     Commands run only if they are trusted, and each for a short time: one that is still running
     then has started, which is what was asked.
     """
-    known = store.view().features()
+    known = features.registry(store)
     trusted = _trust(store, config, wish, known)
     yield trusted
     yield _alone(store)

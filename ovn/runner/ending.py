@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ovn.clock import Clock
+    from ovn.runner.cage import Cage
 
 INT, TERM, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
 
@@ -90,16 +91,41 @@ def end_marked(
 
 
 def end_rest(
-    run: str, steps: Sequence[tuple[signal.Signals, float]] = LEFT_BEHIND, *, clock: Clock = SYSTEM
+    run: str,
+    steps: Sequence[tuple[signal.Signals, float]] = LEFT_BEHIND,
+    *,
+    mark: str = names.ENV_RUN,
+    clock: Clock = SYSTEM,
 ) -> list[int]:
     """End what carries the run's mark; return the pids that could not be ended."""
-    _end(lambda: marked(run), lambda sign: _signal_marked(run, sign), steps, lambda: False, clock)
-    return marked(run)
+
+    def alive() -> list[int]:
+        return marked(run, mark)
+
+    _end(alive, lambda sign: _signal_each(alive, sign), steps, lambda: False, clock)
+    return alive()
 
 
-def marked(run: str) -> list[int]:
+def end_cage(
+    cage: Cage, steps: Sequence[tuple[signal.Signals, float]] = LEFT_BEHIND, *, clock: Clock = SYSTEM
+) -> list[int]:
+    """End what lives in an attempt's cgroup and remove it; return the pids that could not be ended."""
+
+    def send(sign: signal.Signals) -> None:
+        if sign == KILL:
+            cage.kill()
+        _signal_each(cage.pids, sign)
+
+    _end(cage.pids, send, steps, lambda: False, clock)
+    left = cage.pids()
+    if not left:
+        cage.remove(clock)
+    return left
+
+
+def marked(run: str, mark: str = names.ENV_RUN) -> list[int]:
     """Return the pids of the live processes that a run started, without this one."""
-    return [pid for pid in host.processes_with_environment(f"{names.ENV_RUN}={run}") if pid != os.getpid()]
+    return [pid for pid in host.processes_with_environment(f"{mark}={run}") if pid != os.getpid()]
 
 
 def is_alive(process: Recorded) -> bool:
@@ -144,22 +170,22 @@ def _signal_group(pgid: int, sign: signal.Signals) -> None:
         return  # the last of them went meanwhile, or none is ours to end: the caller looks again
 
 
-def _signal_marked(run: str, sign: signal.Signals) -> None:
-    """Signal each marked process through a handle, so that a number used again is never hit."""
-    for pid in marked(run):
+def _signal_each(alive: Callable[[], list[int]], sign: signal.Signals) -> None:
+    """Signal each through a handle, so that a number used again is never hit."""
+    for pid in alive():
         try:
-            _signal_process(run, pid, sign)
+            _signal_process(alive, pid, sign)
         except (ProcessLookupError, PermissionError):
             continue  # gone, or not ours to end: the caller looks again and names it
 
 
-def _signal_process(run: str, pid: int, sign: signal.Signals) -> None:
+def _signal_process(alive: Callable[[], list[int]], pid: int, sign: signal.Signals) -> None:
     if host.MACOS:
         os.kill(pid, sign)
         return
     handle = os.pidfd_open(pid)
     try:
-        if pid in marked(run):  # still the same one, now that the handle holds it
+        if pid in alive():  # still the same one, now that the handle holds it
             signal.pidfd_send_signal(handle, sign)
     finally:
         os.close(handle)

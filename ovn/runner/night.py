@@ -48,7 +48,8 @@ class Night:
     """What every step of a night works with. ``tell`` gets lines for people, ``pulse`` a sign of life.
 
     ``only`` names the features to work on (empty: all); ``environ`` is the person's, from
-    which agents and commands get what their allow-lists let through.
+    which agents and commands get what their allow-lists let through; ``janitor`` hears what must
+    be ended if this process is killed.
     """
 
     store: StateStore
@@ -64,6 +65,7 @@ class Night:
     only: tuple[str, ...] = ()
     tell: Callable[[str], None] = lambda _: None
     pulse: Callable[[str], None] = lambda _: None
+    janitor: Callable[..., None] = lambda *_: None
     random: Callable[[], float] = random.random
     warned: bool = False
 
@@ -297,5 +299,5 @@ def _end(night: Night, word: str, detail: str | None, broken: tuple[Broken, ...]
     if word == "stopped" and night.stopping.by:
         why = f"{why} ({night.stopping.by})"
     ended = runs.end(night.store, night.run, word, reason.exit_code, why)
-    stop.clear(stop.stop_file(night.store.location.local))
+    stop.clear(stop.stop_file(night.store.location.local, night.run))
     return Ended(ended, why, broken, night.store.view().features())

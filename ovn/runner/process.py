@@ -24,7 +24,7 @@ from ovn import host, names
 from ovn.clock import SYSTEM
 from ovn.errors import Unhealthy
 from ovn.frozen import dataclass
-from ovn.runner import ending, launch
+from ovn.runner import cage, ending, launch
 from ovn.runner.log import CappedLog
 
 if TYPE_CHECKING:
@@ -106,16 +106,57 @@ def overrun(limits: Limits, signs: Signs, now: float) -> Reason | None:
     return None
 
 
+class Beats:
+    """When hooks last touched the beat file, on our own clock.
+
+    Each look compares the file's time with what it was, never with the time of day: a clock that
+    jumps, or a machine that slept, ends no agent.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._known = self._touched()
+        self._at: float | None = None
+
+    def seen(self, now: float) -> float | None:
+        """Return the moment at which the last beat was noticed; None before the first new one."""
+        touched = self._touched()
+        if touched != self._known:
+            self._known, self._at = touched, now
+        return self._at
+
+    def _touched(self) -> int | None:
+        try:
+            return self._path.stat().st_mtime_ns if self._path else None
+        except FileNotFoundError:
+            return None
+
+
 class AgentProcess:
     """A started process; a context manager that never leaves it behind."""
 
-    def __init__(self, launch_: Launch, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        launch_: Launch,
+        clock: Clock = SYSTEM,
+        *,
+        tell: Callable[..., None] = lambda *_: None,
+        hear: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
+        """Start the process that waits.
+
+        ``tell`` gets what the janitor must know, ``hear`` the output as it comes, in a thread.
+        """
         self._launch = launch_
         self._clock = clock
+        self._tell = tell
+        self._hear = hear
         self._scratch = Path(tempfile.mkdtemp(prefix=f"ovn-{launch_.run}-"))
+        tell("scratch", str(self._scratch))
         launch_.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._log = CappedLog(launch_.log)
         self._bytes_at: float | None = None
+        self._beats = Beats(launch_.beat)
         gate, self._gate = os.pipe()
         self._said, said = os.pipe()
         try:
@@ -128,6 +169,8 @@ class AgentProcess:
             self._close(gate, said)
         self.pid = self._process.pid
         self.process_start = host.process_start(self.pid) or "gone"
+        self.cage = cage.around(f"{launch_.run}-{self.pid}", self.pid)
+        self._tell_janitor()
         self._began = clock.monotonic()
         self._reader = threading.Thread(target=self._read, name="agent-output", daemon=True)
         self._reader.start()
@@ -146,6 +189,12 @@ class AgentProcess:
             pass_fds=(gate, said),
             bufsize=0,
         )
+
+    def _tell_janitor(self) -> None:
+        found = self.recorded
+        self._tell("group", str(found.pid), str(found.pgid), found.process_start, found.boot_id)
+        if self.cage is not None:
+            self._tell("cage", str(self.cage.path))
 
     @property
     def recorded(self) -> ending.Recorded:
@@ -191,14 +240,17 @@ class AgentProcess:
         return self._outcome(reason, seconds, survivors)
 
     def _end(self, steps: tuple[tuple[signal.Signals, float], ...], urgent: Callable[[], bool]) -> list[int]:
-        """End the process, its group, and what carries the run's mark; return who is left.
+        """End the process, its group, what carries the run's mark or sits in the cgroup; return who is left.
 
         The leader is reaped last: until then its number, and so the group's, is not used again.
         """
         if not self._ended():
             ending.end_group(self.pid, steps, urgent=urgent, clock=self._clock)
         ending.end_group(self.pid, ending.LEFT_BEHIND, urgent=urgent, clock=self._clock)
-        return ending.end_rest(self._launch.run, clock=self._clock)
+        left = ending.end_rest(self._launch.run, clock=self._clock)
+        if self.cage is not None:
+            left += [pid for pid in ending.end_cage(self.cage, clock=self._clock) if pid not in left]
+        return left
 
     def _outcome(self, reason: Reason, seconds: float, survivors: list[int]) -> Outcome:
         code = self._process.wait()
@@ -232,21 +284,14 @@ class AgentProcess:
             os.close(handle)
 
     def _signs(self) -> Signs:
-        found = [moment for moment in (self._bytes_at, self._beat_at()) if moment is not None]
+        found = [
+            moment
+            for moment in (self._bytes_at, self._beats.seen(self._clock.monotonic()))
+            if moment is not None
+        ]
         if not found:
             return Signs(self._began)
         return Signs(self._began, min(found), max(found))
-
-    def _beat_at(self) -> float | None:
-        """Return the beat's moment on the monotonic clock; None before the first one of now."""
-        if self._launch.beat is None:
-            return None
-        try:
-            age = self._clock.now().timestamp() - self._launch.beat.stat().st_mtime
-        except FileNotFoundError:
-            return None
-        moment = self._clock.monotonic() - max(age, 0.0)
-        return moment if moment > self._began else None
 
     def _read(self) -> None:
         """Take its output until nobody can write any more (runs in a thread of its own)."""
@@ -256,6 +301,7 @@ class AgentProcess:
         while chunk := pipe.read(_CHUNK):
             self._bytes_at = self._clock.monotonic()
             self._log.write(chunk)
+            self._hear(chunk)
 
     def __enter__(self) -> Self:
         return self
@@ -269,6 +315,7 @@ class AgentProcess:
             self._reader.join(timeout=1)
             self._log.close()
         self._clean()
+        self._tell("free")
 
     def _clean(self) -> None:
         shutil.rmtree(self._scratch, ignore_errors=True)

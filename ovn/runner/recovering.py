@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ovn import names
 from ovn.errors import CrashLoop, NeedsPerson
 from ovn.model import lifecycle
 from ovn.recovery.facts import leases_of
@@ -81,6 +82,7 @@ def _end_the_living(night: Night, sessions: list[Session]) -> None:
         if one.ended is None and one.pid and one.pgid and one.process_start and one.boot_id
     ]
     ended = ending.end_marked(night.run, recorded)
+    ending.end_rest(night.run, mark=names.ENV_COMMAND)
     if ended:
         night.tell(f"{ended} processes of the dead runner's agent were still alive and are ended")
     process.sweep_scratch(night.run)

@@ -108,9 +108,12 @@ class Stopping:
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
-def stop_file(local: Path) -> Path:
-    """Return where a request to stop lies; ``local`` is ``Location.local``."""
-    return local / "stop"
+def stop_file(local: Path, run: str) -> Path:
+    """Return where a request to stop a run lies; ``local`` is ``Location.local``.
+
+    One file for each: in linked work trees several nights go on at once.
+    """
+    return local / "stop" / run
 
 
 def ask(file: Path, run: str, *, now: bool) -> None:

@@ -48,7 +48,14 @@ def attempt(night: Night, going: Going, at: Standing) -> End | None:
     watcher = attempts.Watcher(
         night.store, wanted, night.checkpoint_limits, tell=night.tell, pulse=night.pulse
     )
-    result = attempts.carry_out(night.store, wanted, night.agent, wish=night.stopping.wish, watcher=watcher)
+    result = attempts.carry_out(
+        night.store,
+        wanted,
+        night.agent,
+        wish=night.stopping.wish,
+        watcher=watcher,
+        tell=night.janitor,
+    )
     active.beat(night.store.location.local, going.session)
     crash_point("run.after_agent")
     _record_commits(night, going, at)

@@ -165,3 +165,16 @@ def wait_for(path: Path, seconds: float = 20) -> str:
             return text
         time.sleep(0.01)
     raise AssertionError(f"{path} never came")
+
+
+def janitor_of(runner: subprocess.Popen[str]) -> int:
+    """Return the pid of the process that ends what the runner leaves when it is killed."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            words = (folder / "cmdline").read_text()
+        except OSError:
+            continue
+        if parent == str(runner.pid) and "janitor.py" in words:
+            return int(folder.name)
+    raise AssertionError(f"runner {runner.pid} has no janitor")

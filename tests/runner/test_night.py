@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 
@@ -11,7 +12,7 @@ import pytest
 from ovn import host
 from ovn.model import codec
 
-from .conftest import Project, wait_for
+from .conftest import Project, janitor_of, wait_for
 
 
 def test_features_are_built_in_their_order_and_proven(project: Project) -> None:
@@ -372,7 +373,7 @@ def test_runner_and_agent_killed_half_way_the_work_is_still_there(project: Proje
     project.check()
 
 
-def test_what_a_killed_night_left_running_is_ended_by_the_next(project: Project) -> None:
+def test_what_a_killed_night_left_running_is_ended_though_its_janitor_died_too(project: Project) -> None:
     project.feature("a")
     project.agent(
         "if [ -e ../daemon ]; then echo good > a.txt; exit; fi\n"
@@ -381,6 +382,7 @@ def test_what_a_killed_night_left_running_is_ended_by_the_next(project: Project)
     )
     process = project.begin()
     daemon = int(wait_for(project.folder / "daemon"))
+    os.kill(janitor_of(process), signal.SIGKILL)
     process.kill()
     process.wait()
     assert host.process_start(daemon) is not None
@@ -541,3 +543,29 @@ def test_the_json_of_a_night_is_its_document(project: Project) -> None:
     assert {key: document[key] for key in night} == night
     assert document["results"] == [{"id": "a", "status": "done", "attempts": 0, "reason": None}]
     assert "attempt 1" in done.stderr
+
+
+def test_a_night_without_a_state_says_so_first(repo, tmp_path) -> None:
+    """10 before 14: the agent's program is not there either."""
+    project = Project(repo, tmp_path)
+    project.configure(agent={"name": "command", "argv": ["/no/such/agent"]})
+    assert [project.plain(*args).returncode for args in ((), ("--check",))] == [10, 10]
+
+
+def test_a_night_in_a_work_tree_of_its_own_leaves_the_main_one_to_others(project: Project) -> None:
+    project.feature("a")
+    project.feature("b")
+    go = project.folder / "go"
+    project.agent(
+        f"touch ../began-$1; [ $1 = b ] || while [ ! -e {go} ]; do sleep 0.05; done; echo good > $1.txt"
+    )
+    apart = project.begin("--worktree", str(project.folder / "apart"), "--feature", "a")
+    wait_for(project.folder / "night.log")
+    end = time.monotonic() + 20
+    while not (project.folder / "began-a").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    project.run("--feature", "b")
+    assert project.statuses() == {"a": "in_progress", "b": "done"}
+    go.touch()
+    assert apart.wait(timeout=60) == 0, project.log
+    assert project.statuses() == {"a": "done", "b": "done"}
