@@ -11,9 +11,12 @@ import json
 import math
 import re
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovn.errors import InvalidDocument
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_BYTES = 1 << 20
 """No document is larger (1 MiB); step results above the inline limit live in blobs of their own."""
@@ -33,22 +36,36 @@ Json = Any
 
 def dump(value: Json) -> bytes:
     """Return the document's bytes. Raises InvalidDocument for what JSON cannot say."""
-    return _encode(value, _DOCUMENT) + b"\n"
+    return _encode(value, _DOCUMENT.encode) + b"\n"
 
 
 def dump_line(value: Json) -> bytes:
     """Return the value on one line without a newline: a journal record."""
-    return _encode(value, _LINE)
+    return _encode(value, _line)
 
 
 _DOCUMENT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, indent=2)
 _LINE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-"""Made once: making one takes as long as a record."""
 
 
-def _encode(value: Json, encoder: json.JSONEncoder) -> bytes:
+def _line_encoder() -> Callable[[Json], str]:
+    """Return what ``_LINE.encode`` does, with its part in C made once: it takes as long as a record."""
+    from json import encoder
+
+    make = getattr(encoder, "c_make_encoder", None)
+    if make is None:
+        return _LINE.encode
+    # no table of what it is in: a value in itself is refused by the depth of the recursion
+    parts = make(None, _LINE.default, encoder.encode_basestring, None, ":", ",", True, False, False)
+    return lambda value: "".join(parts(value, 0))
+
+
+_line = _line_encoder()
+
+
+def _encode(value: Json, encode: Callable[[Json], str]) -> bytes:
     try:
-        return encoder.encode(value).encode("utf-8")
+        return encode(value).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
         raise InvalidDocument(f"not a JSON value: {error}") from error
 

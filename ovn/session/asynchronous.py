@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,9 @@ from ovn import names
 from ovn.clock import SYSTEM
 from ovn.session import base, retry, running, verbs, waiting
 from ovn.session.base import BaseSession
+from ovn.session.calls import STEP
 from ovn.session.effects import CURRENT, Forever, Invoke, Pause, Work
 from ovn.session.opening import Opening
-from ovn.session.replay import STEP
 from ovn.session.transactions import Transaction
 
 if TYPE_CHECKING:
@@ -243,6 +242,8 @@ async def _invoke(effect: Invoke) -> Any:
         if effect.timeout is None:
             found = work.function(*work.args, **work.kwargs)
             return await found if inspect.isawaitable(found) else found
+        import asyncio  # here and below: this module is loaded by synchronous programs too
+
         async with asyncio.timeout(effect.timeout):
             if inspect.iscoroutinefunction(work.function):
                 return await work.function(*work.args, **work.kwargs)
@@ -253,6 +254,8 @@ async def _invoke(effect: Invoke) -> Any:
 
 
 async def _pause(clock: Clock, seconds: float) -> None:
+    import asyncio
+
     if clock is SYSTEM:
         await asyncio.sleep(seconds)
         return
@@ -261,6 +264,8 @@ async def _pause(clock: Clock, seconds: float) -> None:
 
 
 async def _forever(effect: Forever) -> None:
+    import asyncio
+
     loop = asyncio.get_running_loop()
     try:
         await loop.create_future()

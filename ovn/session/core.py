@@ -6,7 +6,6 @@ in here waits for anybody or runs a person's function; see ``ovn.session.effects
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from contextlib import contextmanager
 from functools import cached_property
@@ -26,9 +25,9 @@ from ovn.errors import (
 )
 from ovn.model import canonical
 from ovn.session import forking, raised, results, surroundings
+from ovn.session.calls import STEP, Call, Past
 from ovn.session.effects import CURRENT, CurrentStep
 from ovn.session.layers import Layers
-from ovn.session.replay import STEP, Call, Past
 from ovn.state import blobs
 
 if TYPE_CHECKING:
@@ -144,6 +143,10 @@ class Core:
     def _at_root(self) -> bool:
         if self.root == threading.get_ident():
             return True
+        if isinstance(self.root, int):  # a thread's: no loop is asked for, and none loaded
+            return False
+        import asyncio
+
         try:
             return asyncio.current_task() is self.root
         except RuntimeError:  # no loop runs in this thread

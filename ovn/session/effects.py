@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ovn.session.calls import Call
     from ovn.session.core import Core
-    from ovn.session.replay import Call
 
 
 @dataclass(frozen=True, slots=True)

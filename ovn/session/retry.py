@@ -6,10 +6,9 @@ non-retryable errors. Times are seconds.
 
 from __future__ import annotations
 
-import asyncio
-import email.utils
 import hashlib
 import math
+import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -19,8 +18,21 @@ Backoff = Literal["exponential", "linear", "constant"]
 LONGEST = 7 * 86_400.0
 """Seconds; what a server asks for beyond a week is taken for a week."""
 
-NEVER = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
-"""Cancellation is no failure: it is never tried again."""
+_ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
+
+def cancellations() -> tuple[type[BaseException], ...]:
+    """Return the classes of what is no failure but the end: it is never tried again.
+
+    Those of asyncio only where the program has loaded it: it is a tenth of a program's start.
+    """
+    cancelled = getattr(sys.modules.get("asyncio.exceptions"), "CancelledError", None)
+    return _ENDS if cancelled is None else (cancelled, *_ENDS)
+
+
+def cancelled_by_loop(error: BaseException) -> bool:
+    """Tell whether somebody inside of the program cancelled its task: it may be going on."""
+    return isinstance(error, cancellations()) and not isinstance(error, _ENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,7 @@ class RetryPolicy:
 
     def may_retry(self, error: BaseException) -> bool:
         """Tell whether this kind of failure is tried again at all."""
-        if isinstance(error, (*NEVER, *self.non_retryable)):
+        if isinstance(error, (*cancellations(), *self.non_retryable)):
             return False
         return isinstance(error, self.retry_on or Exception)
 
@@ -163,8 +175,10 @@ def _text_seconds(text: str, now: datetime) -> float | None:
         return _positive(float(text))
     except ValueError:  # a date, perhaps
         pass
+    from email.utils import parsedate_to_datetime  # loads sockets
+
     try:
-        return max((email.utils.parsedate_to_datetime(text) - now).total_seconds(), 0.0)
+        return max((parsedate_to_datetime(text) - now).total_seconds(), 0.0)
     except (ValueError, TypeError):
         return None
 

@@ -19,9 +19,9 @@ from ovn.session.effects import Forever, Invoke, Pause, Work
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from ovn.session.calls import Call, Past
     from ovn.session.core import Core
     from ovn.session.effects import Effect
-    from ovn.session.replay import Call, Past
     from ovn.session.retry import RetryPolicy
 
 Semantics = Literal["at_least_once", "at_most_once"]
@@ -59,7 +59,7 @@ def once(
     with core.running(call):
         try:
             return (yield from procedure())
-        except retry.NEVER as error:
+        except retry.cancellations() as error:
             _record_end(core, call, error)
             raise
 
@@ -125,7 +125,7 @@ def _record_end(core: Core, call: Call, error: BaseException, **data: Any) -> No
     """Record a failure, or that the step was cancelled; what could not be recorded stays unrecorded."""
     if core.is_broken(error):
         return
-    if isinstance(error, retry.NEVER):
+    if isinstance(error, retry.cancellations()):
         if not isinstance(error, GeneratorExit):  # the program let go of it, the loop may be gone
             core.cancelled(call, **data)
         return

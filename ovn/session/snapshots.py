@@ -19,8 +19,8 @@ from ovn.session.core import BY
 
 if TYPE_CHECKING:
     from ovn.model.documents import Checkpoint
+    from ovn.session.calls import Call, Past
     from ovn.session.core import Core
-    from ovn.session.replay import Call, Past
 
 
 def take(core: Core, call: Call, when: str) -> Checkpoint:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,8 @@ class Starting:
         self._signals: Signals | None = None
 
     async def __aenter__(self) -> DurableSession:
+        import asyncio
+
         core = self._begin()
         core.root = asyncio.current_task()
         return DurableSession(core)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import inspect
 import threading
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ovn import names
 from ovn.session import base, retry, running, verbs, waiting
 from ovn.session.base import BaseSession
+from ovn.session.calls import STEP
 from ovn.session.effects import CURRENT, Forever, Invoke, Pause, Work
-from ovn.session.replay import STEP
 from ovn.session.transactions import Transaction
 
 if TYPE_CHECKING:
@@ -156,18 +155,24 @@ def _invoke(effect: Invoke) -> Any:
 def _called(effect: Invoke) -> Any:
     work = effect.work
     found = work.function(*work.args, **work.kwargs)
-    return asyncio.run(_awaited(found)) if inspect.isawaitable(found) else found
+    return _waited_for(found) if inspect.isawaitable(found) else found
 
 
-async def _awaited(found: Any) -> Any:
-    return await found
+def _waited_for(found: Any, seconds: float | None = None) -> Any:
+    """Return what an awaitable gives; it is cancelled after so many seconds."""
+    import asyncio  # here and below: a program without coroutines does not pay for it
+
+    async def wait() -> Any:
+        return await asyncio.wait_for(found, seconds)
+
+    return asyncio.run(wait())
 
 
 def _bounded(effect: Invoke, seconds: float) -> Any:
     """Run it for so long: a coroutine is cancelled, a plain function goes on, unheard, in its thread."""
     work = effect.work
     if inspect.iscoroutinefunction(work.function):
-        return asyncio.run(asyncio.wait_for(work.function(*work.args, **work.kwargs), seconds))
+        return _waited_for(work.function(*work.args, **work.kwargs), seconds)
     ends: list[tuple[bool, Any]] = []
 
     def run() -> None:

@@ -8,24 +8,23 @@ and Salem, 1987.) What was undone stays in the journal, and is replayed like eve
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from typing import TYPE_CHECKING, Any
 
 from ovn import checkpoints, operations
 from ovn.model import codec
-from ovn.session import running, verbs
+from ovn.session import retry, running, verbs
+from ovn.session.calls import STEP
 from ovn.session.core import BY
 from ovn.session.effects import Work
-from ovn.session.replay import STEP
 from ovn.state.layers import StateLayer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from ovn.session.calls import Call, Past
     from ovn.session.core import Core
     from ovn.session.effects import Effect
-    from ovn.session.replay import Call, Past
 
 VERB = "transaction"
 
@@ -141,7 +140,7 @@ class Transaction:
             self.commit()
         elif isinstance(error, Exception):
             yield from self.roll_back(error)
-        elif core.ending or not isinstance(error, asyncio.CancelledError):
+        elif core.ending or not retry.cancelled_by_loop(error):
             with core.lock:
                 self._leave(committed=False)
         else:

@@ -25,8 +25,8 @@ from ovn.shift import closing
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ovn.session.calls import Call, Past
     from ovn.session.core import Core
-    from ovn.session.replay import Call, Past
 
 T = TypeVar("T")
 

@@ -20,9 +20,9 @@ from ovn.session.effects import Pause
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
+    from ovn.session.calls import Call, Past
     from ovn.session.core import Core
     from ovn.session.effects import Effect
-    from ovn.session.replay import Call, Past
 
 FIRST, LONGEST = 0.05, 2.0
 """Seconds between two looks at what others recorded: at first, and after a while."""

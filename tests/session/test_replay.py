@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovn.errors import NonDeterminismError
-from ovn.session.replay import LONGEST, Call, History, Past
+from ovn.session.calls import LONGEST, Call, Past
+from ovn.session.replay import History
 
 
 def record(kind, data, call=None):
