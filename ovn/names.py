@@ -176,6 +176,8 @@ CONFIG_FILE = ".overnight/config.yaml"
 REGISTRY_VIEW = ".overnight/feature_registry.json"
 PROGRESS_VIEW = ".overnight/claude-progress.txt"
 REJECTED_FOLDER = ".overnight/rejected"
+PROPOSAL_FILE = ".overnight/features.json"
+"""What an initializer agent writes; taken over into the registry, then deleted."""
 
 # -- environment and config ------------------------------------------------------------
 
@@ -191,6 +193,7 @@ ENV_TRUST = "OVN_TRUST"
 ENV_CONTEXT = "OVN_CONTEXT_FILE"
 ENV_COST = "OVN_COST_FILE"
 ENV_HOOKS = "OVN_HOOKS_FILE"
+ENV_PROPOSAL = "OVN_PROPOSAL_FILE"
 
 CONFIG_PUSH_CHECKPOINTS = "ovn.pushCheckpoints"
 CONFIG_COLOR = "color.ovn"

@@ -50,6 +50,10 @@ The shift is not over: session '{session}' has no valid handoff yet. Write it no
 It commits what is left. If the feature is not done, say so and what you tried; that is a good handoff too.
 (Refusal {number} of {most}; after the last one the session is ended without you.)"""
 
+NO_PROPOSAL = """\
+'{path}' is not there yet: write every feature of the specification into it, and 'init.sh', then stop.
+(Refusal {number} of {most}.)"""
+
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Handle one event of the CLI that ``arguments`` name; always 0: a hook that fails stops nobody."""
@@ -109,6 +113,8 @@ def briefing(here: Place) -> str:
     if not here.at_work or here.session is None:
         return ""
     known = [here.environ.get(names.ENV_CONTEXT, ""), here.file(names.BRIEF_FOLDER, f"{here.session}.md")]
+    if here.environ.get(names.ENV_PROPOSAL):
+        known = known[:1]  # an initializer's: a session's usual briefing knows no specification
     found = [path for path in known if path and os.path.isfile(path)]
     if not found:
         _child(here, "brief", BLOCKING)
@@ -168,11 +174,15 @@ def _compacting(_cli: str, _said: Said, here: Place) -> Said | None:
 def _stop(cli: str, _said: Said, here: Place) -> Said | None:
     if not here.at_work:
         return None  # handed off, or not ours any more
+    proposal = here.environ.get(names.ENV_PROPOSAL)
+    if proposal and os.path.isfile(os.path.join(here.top, proposal)):
+        return None  # an initializer's work, which the runner looks at
     number = _count(_counter(here, "stops"))
     if number > STOPS:
         _log(here, f"{cli}: let go without a handoff after {STOPS} refusals")
         return None
-    return dialects.go_on(cli, NO_HANDOFF.format(session=here.session, number=number, most=STOPS))
+    missing = NO_PROPOSAL if proposal else NO_HANDOFF
+    return dialects.go_on(cli, missing.format(session=here.session, path=proposal, number=number, most=STOPS))
 
 
 HANDLERS: dict[str, Callable[[str, Said, Place], Said | None]] = {

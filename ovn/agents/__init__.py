@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from ovn import config
     from ovn.agents.events import Account, Event, Line
 
 
@@ -27,6 +28,11 @@ class Settings:
     model: str | None = None
     permission_mode: str | None = None
     allowed_tools: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, wanted: config.Agent) -> Settings:
+        """Return what the configuration's section says."""
+        return cls(wanted.argv or (), wanted.model, wanted.permission_mode, wanted.allowed_tools)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 FOLDER = "trust"
 PREFIX = "sha256:"
 
+MODEST = ("acceptEdits", "default", "plan", "auto_edit", "workspace-write", "read-only")
+"""Permission modes that let an agent do no more than the one by default does."""
+
 _PROGRAMS = {"filter": ("clean", "smudge", "process"), "merge": ("driver",)}
 _INTERPRETERS = frozenset(
     "sh bash dash zsh ksh python python3 pypy3 node deno bun ruby perl php lua Rscript pwsh "
@@ -85,6 +88,11 @@ def items(location: Location, config: Config, features: Iterable[Feature]) -> li
     return made + _of_settings(location)
 
 
+def of_agent(location: Location, config: Config) -> list[Item]:
+    """Return what the configuration wants of the agent that nobody may widen unasked."""
+    return [one for one in items(location, config, ()) if one.where.startswith("agent.")]
+
+
 def of_command(location: Location, where: str, command: Command) -> Item:
     """Return the item of one command, as typed."""
     return Item(where, command, scripts(command, location.tree()))
@@ -96,6 +104,8 @@ def _of_config(config: Config) -> Iterator[tuple[str, Command]]:
         *(("commands.health", one) for one in config.commands.health),
         ("commands.setup", config.commands.setup),
         ("agent.argv", config.agent.argv),
+        ("agent.permission_mode", _widened(config)),
+        ("agent.allowed_tools", config.agent.allowed_tools),
         ("notifications.command", config.notifications.command),
         ("notifications.webhook", config.notifications.webhook),
     ]
@@ -105,6 +115,15 @@ def _of_config(config: Config) -> Iterator[tuple[str, Command]]:
 def _of_features(features: Iterable[Feature]) -> Iterator[tuple[str, Command]]:
     for feature in sorted(features, key=lambda one: one.id):
         yield from ((verify_of(feature.id), command) for command in feature.verify)
+
+
+def _widened(config: Config) -> str | None:
+    """Return the permission mode where it is not the one that every new configuration has.
+
+    An agent that may do more than that is a person's decision, and so is one that asks others.
+    """
+    wanted = config.agent.permission_mode
+    return wanted if wanted not in (None, *MODEST) else None
 
 
 def verify_of(feature: str) -> str:

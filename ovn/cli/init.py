@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ovn.cli.options import json_option
-from ovn.errors import InvalidDocument
+from ovn.errors import INTERRUPTED, InvalidDocument
 
 if TYPE_CHECKING:
     from ovn.cli.context import Context
@@ -20,7 +20,7 @@ SPEC_LIMIT = 1 << 20
 
 @click.command()
 @click.option("--project", metavar="NAME", help="By default the folder's name.")
-@click.option("--agent", metavar="NAME", help="Who works at night; by default claude.")
+@click.option("--agent", metavar="NAME", help="Who works at night, and reads a --spec in prose.")
 @click.option(
     "--spec",
     type=click.Path(path_type=Path),
@@ -32,24 +32,42 @@ SPEC_LIMIT = 1 << 20
 @click.pass_obj
 def command(
     context: Context, project: str | None, agent: str | None, spec: Path | None, no_hooks: bool
-) -> None:
+) -> int:
     """Set this repository up: configuration, state branch, hooks, instructions for agents.
 
     Runs nothing that came with a clone and commits nothing. Doing it again changes nothing.
+
+    With --agent and a --spec in prose that agent then writes what is to be built, init.sh and the
+    first progress file, and a baseline commit is made. Nothing of it runs before 'git ovn trust'.
     """
+    from ovn.cli import initializing
     from ovn.upkeep import setup
 
     data = _read_spec(spec)
     lists = spec is not None and data is not None and _lists_features(spec, data)
+    asked = spec is not None and agent is not None and not lists
+    crew = initializing.crew(context, agent or "", spec) if asked else None
     wish = setup.Wish(_home(context), project, agent, hooks=not no_hooks)
     report = setup.init(context.store, wish, context.environ)
     if spec is not None and data is not None:
-        _take_spec(context, spec, data, report, lists=lists)
+        _take_spec(context, spec, data, report, lists=lists, kept=asked)
+    made = None
+    if crew is not None and data is not None and not context.store.view().features():
+        for line in report.done if not context.json else ():
+            context.out.line(line)
+        made = initializing.initialize(context, crew, data)
+        if made is None:
+            return INTERRUPTED
     loose = setup.to_commit(context.location)
     if context.json:
-        context.out.json({"done": report.done, "to_commit": loose, "notes": report.notes})
+        notes = [*report.notes, *(made.notes if made else ())]
+        told = initializing.document(made) if made else {}
+        context.out.json({"done": report.done, "to_commit": loose, "notes": notes, **told})
+    elif made is not None:
+        initializing.tell(context, made, report.notes)
     else:
         _tell(context, report, loose)
+    return 0
 
 
 def _home(context: Context) -> Path:
@@ -75,7 +93,7 @@ def _lists_features(spec: Path, data: bytes) -> bool:
     return (spec.suffix == ".json" or b"- [" in data) and bool(exchange.read(data, str(spec)))
 
 
-def _take_spec(context: Context, spec: Path, data: bytes, report: Report, *, lists: bool) -> None:
+def _take_spec(context: Context, spec: Path, data: bytes, report: Report, *, lists: bool, kept: bool) -> None:
     """Import a list of features; keep prose for agents to read."""
     from ovn.cli import importing
     from ovn.upkeep import setup
@@ -85,6 +103,7 @@ def _take_spec(context: Context, spec: Path, data: bytes, report: Report, *, lis
         report.done += [f"imported {len(plan.added)} features from {spec}"] if plan.added else []
     else:
         setup.write_spec(context.location, data, report)
+    if not lists and not kept:
         report.notes.append(f"'{spec}' lists no features; it is kept in {setup.SPEC} for whoever writes them")
 
 

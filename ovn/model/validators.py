@@ -2565,6 +2565,183 @@ def _document_question(data, name_prefix=None):
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
+def _document_proposal(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['features']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "features" in data_keys:
+            data_keys.remove("features")
+            data__features = data["features"]
+            if not isinstance(data__features, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".features must be array")
+            data__features_is_list = isinstance(data__features, (list, tuple))
+            if data__features_is_list:
+                data__features_len = len(data__features)
+                if data__features_len < 1:
+                    raise Invalid("" + (name_prefix or "data") + ".features must contain at least 1 items")
+                if data__features_len > 1000:
+                    raise Invalid("" + (name_prefix or "data") + ".features must contain less than or equal to 1000 items")
+                for data__features_x, data__features_item in enumerate(data__features):
+                    _proposed(data__features_item, (name_prefix or "data") + ".features[{data__features_x}]".format(**locals()))
+        if "commands" in data_keys:
+            data_keys.remove("commands")
+            data__commands = data["commands"]
+            _proposed_commands(data__commands, (name_prefix or "data") + ".commands")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
+def _proposed(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['id', 'title', 'verify']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "id" in data_keys:
+            data_keys.remove("id")
+            data__id = data["id"]
+            _name(data__id, (name_prefix or "data") + ".id")
+        if "title" in data_keys:
+            data_keys.remove("title")
+            data__title = data["title"]
+            if not isinstance(data__title, (str)):
+                raise Invalid("" + (name_prefix or "data") + ".title must be string")
+            if isinstance(data__title, str):
+                data__title_len = len(data__title)
+                if data__title_len < 1:
+                    raise Invalid("" + (name_prefix or "data") + ".title must be longer than or equal to 1 characters")
+                if data__title_len > 1000:
+                    raise Invalid("" + (name_prefix or "data") + ".title must be shorter than or equal to 1000 characters")
+        if "description" in data_keys:
+            data_keys.remove("description")
+            data__description = data["description"]
+            _text(data__description, (name_prefix or "data") + ".description")
+        if "category" in data_keys:
+            data_keys.remove("category")
+            data__category = data["category"]
+            _line(data__category, (name_prefix or "data") + ".category")
+        if "priority" in data_keys:
+            data_keys.remove("priority")
+            data__priority = data["priority"]
+            if not (isinstance(data__priority, str) and data__priority in {'P0', 'P1', 'P2', 'P3'}):
+                raise Invalid("" + (name_prefix or "data") + ".priority must be one of ['P0', 'P1', 'P2', 'P3']")
+        if "depends_on" in data_keys:
+            data_keys.remove("depends_on")
+            data__dependson = data["depends_on"]
+            if not isinstance(data__dependson, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".depends_on must be array")
+            data__dependson_is_list = isinstance(data__dependson, (list, tuple))
+            if data__dependson_is_list:
+                data__dependson_len = len(data__dependson)
+                if data__dependson_len > 10000:
+                    raise Invalid("" + (name_prefix or "data") + ".depends_on must contain less than or equal to 10000 items")
+                for data__dependson_x, data__dependson_item in enumerate(data__dependson):
+                    _name(data__dependson_item, (name_prefix or "data") + ".depends_on[{data__dependson_x}]".format(**locals()))
+        if "phases" in data_keys:
+            data_keys.remove("phases")
+            data__phases = data["phases"]
+            if not isinstance(data__phases, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".phases must be array")
+            data__phases_is_list = isinstance(data__phases, (list, tuple))
+            if data__phases_is_list:
+                data__phases_len = len(data__phases)
+                if data__phases_len > 10000:
+                    raise Invalid("" + (name_prefix or "data") + ".phases must contain less than or equal to 10000 items")
+                for data__phases_x, data__phases_item in enumerate(data__phases):
+                    _phase(data__phases_item, (name_prefix or "data") + ".phases[{data__phases_x}]".format(**locals()))
+        if "verify" in data_keys:
+            data_keys.remove("verify")
+            data__verify = data["verify"]
+            if not isinstance(data__verify, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".verify must be array")
+            data__verify_is_list = isinstance(data__verify, (list, tuple))
+            if data__verify_is_list:
+                data__verify_len = len(data__verify)
+                if data__verify_len < 1:
+                    raise Invalid("" + (name_prefix or "data") + ".verify must contain at least 1 items")
+                if data__verify_len > 100:
+                    raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
+                for data__verify_x, data__verify_item in enumerate(data__verify):
+                    data__verify_item_any_of_count61 = 0
+                    if not data__verify_item_any_of_count61:
+                        try:
+                            if not isinstance(data__verify_item, (str)):
+                                raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
+                            if isinstance(data__verify_item, str):
+                                data__verify_item_len = len(data__verify_item)
+                                if data__verify_item_len < 1:
+                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
+                                if data__verify_item_len > 20000:
+                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                            data__verify_item_any_of_count61 += 1
+                        except Invalid: pass
+                    if not data__verify_item_any_of_count61:
+                        try:
+                            if not isinstance(data__verify_item, (list, tuple)):
+                                raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
+                            data__verify_item_is_list = isinstance(data__verify_item, (list, tuple))
+                            if data__verify_item_is_list:
+                                data__verify_item_len = len(data__verify_item)
+                                if data__verify_item_len < 1:
+                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must contain at least 1 items")
+                                if data__verify_item_len > 1000:
+                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must contain less than or equal to 1000 items")
+                                for data__verify_item_x, data__verify_item_item in enumerate(data__verify_item):
+                                    if not isinstance(data__verify_item_item, (str)):
+                                        raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be string")
+                                    if isinstance(data__verify_item_item, str):
+                                        data__verify_item_item_len = len(data__verify_item_item)
+                                        if data__verify_item_item_len > 20000:
+                                            raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                            data__verify_item_any_of_count61 += 1
+                        except Invalid: pass
+                    if not data__verify_item_any_of_count61:
+                        raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
+        if "paths" in data_keys:
+            data_keys.remove("paths")
+            data__paths = data["paths"]
+            if not isinstance(data__paths, (list, tuple)):
+                raise Invalid("" + (name_prefix or "data") + ".paths must be array")
+            data__paths_is_list = isinstance(data__paths, (list, tuple))
+            if data__paths_is_list:
+                data__paths_len = len(data__paths)
+                if data__paths_len > 10000:
+                    raise Invalid("" + (name_prefix or "data") + ".paths must contain less than or equal to 10000 items")
+                for data__paths_x, data__paths_item in enumerate(data__paths):
+                    _path(data__paths_item, (name_prefix or "data") + ".paths[{data__paths_x}]".format(**locals()))
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
+def _proposed_commands(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set([]) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "setup" in data_keys:
+            data_keys.remove("setup")
+            data__setup = data["setup"]
+            _line(data__setup, (name_prefix or "data") + ".setup")
+        if "baseline" in data_keys:
+            data_keys.remove("baseline")
+            data__baseline = data["baseline"]
+            _line(data__baseline, (name_prefix or "data") + ".baseline")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
 def _document_project(data, name_prefix=None):
     if not isinstance(data, (dict)):
         raise Invalid("" + (name_prefix or "data") + " must be object")
@@ -2651,53 +2828,53 @@ def _document_operation(data, name_prefix=None):
         if "after" in data_keys:
             data_keys.remove("after")
             data__after = data["after"]
-            data__after_any_of_count61 = 0
-            if not data__after_any_of_count61:
+            data__after_any_of_count62 = 0
+            if not data__after_any_of_count62:
                 try:
                     _place(data__after, (name_prefix or "data") + ".after")
-                    data__after_any_of_count61 += 1
+                    data__after_any_of_count62 += 1
                 except Invalid: pass
-            if not data__after_any_of_count61:
+            if not data__after_any_of_count62:
                 try:
                     if not isinstance(data__after, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".after must be null")
-                    data__after_any_of_count61 += 1
+                    data__after_any_of_count62 += 1
                 except Invalid: pass
-            if not data__after_any_of_count61:
+            if not data__after_any_of_count62:
                 raise Invalid("" + (name_prefix or "data") + ".after cannot be validated by any definition")
         if "target" in data_keys:
             data_keys.remove("target")
             data__target = data["target"]
-            data__target_any_of_count62 = 0
-            if not data__target_any_of_count62:
+            data__target_any_of_count63 = 0
+            if not data__target_any_of_count63:
                 try:
                     _line(data__target, (name_prefix or "data") + ".target")
-                    data__target_any_of_count62 += 1
+                    data__target_any_of_count63 += 1
                 except Invalid: pass
-            if not data__target_any_of_count62:
+            if not data__target_any_of_count63:
                 try:
                     if not isinstance(data__target, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".target must be null")
-                    data__target_any_of_count62 += 1
+                    data__target_any_of_count63 += 1
                 except Invalid: pass
-            if not data__target_any_of_count62:
+            if not data__target_any_of_count63:
                 raise Invalid("" + (name_prefix or "data") + ".target cannot be validated by any definition")
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count63 = 0
-            if not data__feature_any_of_count63:
+            data__feature_any_of_count64 = 0
+            if not data__feature_any_of_count64:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count63 += 1
+                    data__feature_any_of_count64 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count63:
+            if not data__feature_any_of_count64:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count63 += 1
+                    data__feature_any_of_count64 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count63:
+            if not data__feature_any_of_count64:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -2714,53 +2891,53 @@ def _document_operation(data, name_prefix=None):
         if "aside" in data_keys:
             data_keys.remove("aside")
             data__aside = data["aside"]
-            data__aside_any_of_count64 = 0
-            if not data__aside_any_of_count64:
+            data__aside_any_of_count65 = 0
+            if not data__aside_any_of_count65:
                 try:
                     _path(data__aside, (name_prefix or "data") + ".aside")
-                    data__aside_any_of_count64 += 1
+                    data__aside_any_of_count65 += 1
                 except Invalid: pass
-            if not data__aside_any_of_count64:
+            if not data__aside_any_of_count65:
                 try:
                     if not isinstance(data__aside, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".aside must be null")
-                    data__aside_any_of_count64 += 1
+                    data__aside_any_of_count65 += 1
                 except Invalid: pass
-            if not data__aside_any_of_count64:
+            if not data__aside_any_of_count65:
                 raise Invalid("" + (name_prefix or "data") + ".aside cannot be validated by any definition")
         if "undoes" in data_keys:
             data_keys.remove("undoes")
             data__undoes = data["undoes"]
-            data__undoes_any_of_count65 = 0
-            if not data__undoes_any_of_count65:
+            data__undoes_any_of_count66 = 0
+            if not data__undoes_any_of_count66:
                 try:
                     _name(data__undoes, (name_prefix or "data") + ".undoes")
-                    data__undoes_any_of_count65 += 1
+                    data__undoes_any_of_count66 += 1
                 except Invalid: pass
-            if not data__undoes_any_of_count65:
+            if not data__undoes_any_of_count66:
                 try:
                     if not isinstance(data__undoes, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".undoes must be null")
-                    data__undoes_any_of_count65 += 1
+                    data__undoes_any_of_count66 += 1
                 except Invalid: pass
-            if not data__undoes_any_of_count65:
+            if not data__undoes_any_of_count66:
                 raise Invalid("" + (name_prefix or "data") + ".undoes cannot be validated by any definition")
         if "undone_by" in data_keys:
             data_keys.remove("undone_by")
             data__undoneby = data["undone_by"]
-            data__undoneby_any_of_count66 = 0
-            if not data__undoneby_any_of_count66:
+            data__undoneby_any_of_count67 = 0
+            if not data__undoneby_any_of_count67:
                 try:
                     _name(data__undoneby, (name_prefix or "data") + ".undone_by")
-                    data__undoneby_any_of_count66 += 1
+                    data__undoneby_any_of_count67 += 1
                 except Invalid: pass
-            if not data__undoneby_any_of_count66:
+            if not data__undoneby_any_of_count67:
                 try:
                     if not isinstance(data__undoneby, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".undone_by must be null")
-                    data__undoneby_any_of_count66 += 1
+                    data__undoneby_any_of_count67 += 1
                 except Invalid: pass
-            if not data__undoneby_any_of_count66:
+            if not data__undoneby_any_of_count67:
                 raise Invalid("" + (name_prefix or "data") + ".undone_by cannot be validated by any definition")
         if "commits" in data_keys:
             data_keys.remove("commits")
@@ -2790,70 +2967,70 @@ def _place(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count67 = 0
-            if not data__head_any_of_count67:
+            data__head_any_of_count68 = 0
+            if not data__head_any_of_count68:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count67 += 1
+                    data__head_any_of_count68 += 1
                 except Invalid: pass
-            if not data__head_any_of_count67:
+            if not data__head_any_of_count68:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count67 += 1
+                    data__head_any_of_count68 += 1
                 except Invalid: pass
-            if not data__head_any_of_count67:
+            if not data__head_any_of_count68:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count68 = 0
-            if not data__branch_any_of_count68:
+            data__branch_any_of_count69 = 0
+            if not data__branch_any_of_count69:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count68 += 1
+                    data__branch_any_of_count69 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count68:
+            if not data__branch_any_of_count69:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count68 += 1
+                    data__branch_any_of_count69 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count68:
+            if not data__branch_any_of_count69:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "tree" in data_keys:
             data_keys.remove("tree")
             data__tree = data["tree"]
-            data__tree_any_of_count69 = 0
-            if not data__tree_any_of_count69:
+            data__tree_any_of_count70 = 0
+            if not data__tree_any_of_count70:
                 try:
                     _oid(data__tree, (name_prefix or "data") + ".tree")
-                    data__tree_any_of_count69 += 1
+                    data__tree_any_of_count70 += 1
                 except Invalid: pass
-            if not data__tree_any_of_count69:
+            if not data__tree_any_of_count70:
                 try:
                     if not isinstance(data__tree, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".tree must be null")
-                    data__tree_any_of_count69 += 1
+                    data__tree_any_of_count70 += 1
                 except Invalid: pass
-            if not data__tree_any_of_count69:
+            if not data__tree_any_of_count70:
                 raise Invalid("" + (name_prefix or "data") + ".tree cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count70 = 0
-            if not data__checkpoint_any_of_count70:
+            data__checkpoint_any_of_count71 = 0
+            if not data__checkpoint_any_of_count71:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count70 += 1
+                    data__checkpoint_any_of_count71 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count70:
+            if not data__checkpoint_any_of_count71:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count70 += 1
+                    data__checkpoint_any_of_count71 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count70:
+            if not data__checkpoint_any_of_count71:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2903,19 +3080,19 @@ def _document_lease(data, name_prefix=None):
         if "run" in data_keys:
             data_keys.remove("run")
             data__run = data["run"]
-            data__run_any_of_count71 = 0
-            if not data__run_any_of_count71:
+            data__run_any_of_count72 = 0
+            if not data__run_any_of_count72:
                 try:
                     _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count71 += 1
+                    data__run_any_of_count72 += 1
                 except Invalid: pass
-            if not data__run_any_of_count71:
+            if not data__run_any_of_count72:
                 try:
                     if not isinstance(data__run, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count71 += 1
+                    data__run_any_of_count72 += 1
                 except Invalid: pass
-            if not data__run_any_of_count71:
+            if not data__run_any_of_count72:
                 raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2949,19 +3126,19 @@ def _holder(data, name_prefix=None):
         if "process_start" in data_keys:
             data_keys.remove("process_start")
             data__processstart = data["process_start"]
-            data__processstart_any_of_count72 = 0
-            if not data__processstart_any_of_count72:
+            data__processstart_any_of_count73 = 0
+            if not data__processstart_any_of_count73:
                 try:
                     _line(data__processstart, (name_prefix or "data") + ".process_start")
-                    data__processstart_any_of_count72 += 1
+                    data__processstart_any_of_count73 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count72:
+            if not data__processstart_any_of_count73:
                 try:
                     if not isinstance(data__processstart, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".process_start must be null")
-                    data__processstart_any_of_count72 += 1
+                    data__processstart_any_of_count73 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count72:
+            if not data__processstart_any_of_count73:
                 raise Invalid("" + (name_prefix or "data") + ".process_start cannot be validated by any definition")
         if "nonce" in data_keys:
             data_keys.remove("nonce")
@@ -3080,53 +3257,53 @@ def _document_handoff(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count73 = 0
-            if not data__head_any_of_count73:
+            data__head_any_of_count74 = 0
+            if not data__head_any_of_count74:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count73 += 1
+                    data__head_any_of_count74 += 1
                 except Invalid: pass
-            if not data__head_any_of_count73:
+            if not data__head_any_of_count74:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count73 += 1
+                    data__head_any_of_count74 += 1
                 except Invalid: pass
-            if not data__head_any_of_count73:
+            if not data__head_any_of_count74:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count74 = 0
-            if not data__branch_any_of_count74:
+            data__branch_any_of_count75 = 0
+            if not data__branch_any_of_count75:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count74 += 1
+                    data__branch_any_of_count75 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count74:
+            if not data__branch_any_of_count75:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count74 += 1
+                    data__branch_any_of_count75 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count74:
+            if not data__branch_any_of_count75:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count75 = 0
-            if not data__checkpoint_any_of_count75:
+            data__checkpoint_any_of_count76 = 0
+            if not data__checkpoint_any_of_count76:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count75 += 1
+                    data__checkpoint_any_of_count76 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count75:
+            if not data__checkpoint_any_of_count76:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count75 += 1
+                    data__checkpoint_any_of_count76 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count75:
+            if not data__checkpoint_any_of_count76:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if "wip" in data_keys:
             data_keys.remove("wip")
@@ -3203,36 +3380,36 @@ def _document_feature(data, name_prefix=None):
         if "started" in data_keys:
             data_keys.remove("started")
             data__started = data["started"]
-            data__started_any_of_count76 = 0
-            if not data__started_any_of_count76:
+            data__started_any_of_count77 = 0
+            if not data__started_any_of_count77:
                 try:
                     _time(data__started, (name_prefix or "data") + ".started")
-                    data__started_any_of_count76 += 1
+                    data__started_any_of_count77 += 1
                 except Invalid: pass
-            if not data__started_any_of_count76:
+            if not data__started_any_of_count77:
                 try:
                     if not isinstance(data__started, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".started must be null")
-                    data__started_any_of_count76 += 1
+                    data__started_any_of_count77 += 1
                 except Invalid: pass
-            if not data__started_any_of_count76:
+            if not data__started_any_of_count77:
                 raise Invalid("" + (name_prefix or "data") + ".started cannot be validated by any definition")
         if "finished" in data_keys:
             data_keys.remove("finished")
             data__finished = data["finished"]
-            data__finished_any_of_count77 = 0
-            if not data__finished_any_of_count77:
+            data__finished_any_of_count78 = 0
+            if not data__finished_any_of_count78:
                 try:
                     _time(data__finished, (name_prefix or "data") + ".finished")
-                    data__finished_any_of_count77 += 1
+                    data__finished_any_of_count78 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count77:
+            if not data__finished_any_of_count78:
                 try:
                     if not isinstance(data__finished, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".finished must be null")
-                    data__finished_any_of_count77 += 1
+                    data__finished_any_of_count78 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count77:
+            if not data__finished_any_of_count78:
                 raise Invalid("" + (name_prefix or "data") + ".finished cannot be validated by any definition")
         if "depends_on" in data_keys:
             data_keys.remove("depends_on")
@@ -3269,8 +3446,8 @@ def _document_feature(data, name_prefix=None):
                 if data__verify_len > 100:
                     raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
                 for data__verify_x, data__verify_item in enumerate(data__verify):
-                    data__verify_item_any_of_count78 = 0
-                    if not data__verify_item_any_of_count78:
+                    data__verify_item_any_of_count79 = 0
+                    if not data__verify_item_any_of_count79:
                         try:
                             if not isinstance(data__verify_item, (str)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
@@ -3280,9 +3457,9 @@ def _document_feature(data, name_prefix=None):
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                 if data__verify_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count78 += 1
+                            data__verify_item_any_of_count79 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count78:
+                    if not data__verify_item_any_of_count79:
                         try:
                             if not isinstance(data__verify_item, (list, tuple)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
@@ -3300,9 +3477,9 @@ def _document_feature(data, name_prefix=None):
                                         data__verify_item_item_len = len(data__verify_item_item)
                                         if data__verify_item_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count78 += 1
+                            data__verify_item_any_of_count79 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count78:
+                    if not data__verify_item_any_of_count79:
                         raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -3319,19 +3496,19 @@ def _document_feature(data, name_prefix=None):
         if "evidence" in data_keys:
             data_keys.remove("evidence")
             data__evidence = data["evidence"]
-            data__evidence_any_of_count79 = 0
-            if not data__evidence_any_of_count79:
+            data__evidence_any_of_count80 = 0
+            if not data__evidence_any_of_count80:
                 try:
                     _evidence(data__evidence, (name_prefix or "data") + ".evidence")
-                    data__evidence_any_of_count79 += 1
+                    data__evidence_any_of_count80 += 1
                 except Invalid: pass
-            if not data__evidence_any_of_count79:
+            if not data__evidence_any_of_count80:
                 try:
                     if not isinstance(data__evidence, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".evidence must be null")
-                    data__evidence_any_of_count79 += 1
+                    data__evidence_any_of_count80 += 1
                 except Invalid: pass
-            if not data__evidence_any_of_count79:
+            if not data__evidence_any_of_count80:
                 raise Invalid("" + (name_prefix or "data") + ".evidence cannot be validated by any definition")
         if "green_before" in data_keys:
             data_keys.remove("green_before")
@@ -3350,19 +3527,19 @@ def _document_feature(data, name_prefix=None):
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count80 = 0
-            if not data__reason_any_of_count80:
+            data__reason_any_of_count81 = 0
+            if not data__reason_any_of_count81:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count80 += 1
+                    data__reason_any_of_count81 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count80:
+            if not data__reason_any_of_count81:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count80 += 1
+                    data__reason_any_of_count81 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count80:
+            if not data__reason_any_of_count81:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "completed" in data_keys:
             data_keys.remove("completed")
@@ -3427,36 +3604,36 @@ def _evidence(data, name_prefix=None):
         if "commit" in data_keys:
             data_keys.remove("commit")
             data__commit = data["commit"]
-            data__commit_any_of_count81 = 0
-            if not data__commit_any_of_count81:
+            data__commit_any_of_count82 = 0
+            if not data__commit_any_of_count82:
                 try:
                     _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count81 += 1
+                    data__commit_any_of_count82 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count81:
+            if not data__commit_any_of_count82:
                 try:
                     if not isinstance(data__commit, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count81 += 1
+                    data__commit_any_of_count82 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count81:
+            if not data__commit_any_of_count82:
                 raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
         if "partial" in data_keys:
             data_keys.remove("partial")
             data__partial = data["partial"]
-            data__partial_any_of_count82 = 0
-            if not data__partial_any_of_count82:
+            data__partial_any_of_count83 = 0
+            if not data__partial_any_of_count83:
                 try:
                     _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count82 += 1
+                    data__partial_any_of_count83 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count82:
+            if not data__partial_any_of_count83:
                 try:
                     if not isinstance(data__partial, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count82 += 1
+                    data__partial_any_of_count83 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count82:
+            if not data__partial_any_of_count83:
                 raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
         if "commands" in data_keys:
             data_keys.remove("commands")
@@ -3503,36 +3680,36 @@ def _document_evidence(data, name_prefix=None):
         if "commit" in data_keys:
             data_keys.remove("commit")
             data__commit = data["commit"]
-            data__commit_any_of_count83 = 0
-            if not data__commit_any_of_count83:
+            data__commit_any_of_count84 = 0
+            if not data__commit_any_of_count84:
                 try:
                     _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count83 += 1
+                    data__commit_any_of_count84 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count83:
+            if not data__commit_any_of_count84:
                 try:
                     if not isinstance(data__commit, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count83 += 1
+                    data__commit_any_of_count84 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count83:
+            if not data__commit_any_of_count84:
                 raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
         if "partial" in data_keys:
             data_keys.remove("partial")
             data__partial = data["partial"]
-            data__partial_any_of_count84 = 0
-            if not data__partial_any_of_count84:
+            data__partial_any_of_count85 = 0
+            if not data__partial_any_of_count85:
                 try:
                     _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count84 += 1
+                    data__partial_any_of_count85 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count84:
+            if not data__partial_any_of_count85:
                 try:
                     if not isinstance(data__partial, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count84 += 1
+                    data__partial_any_of_count85 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count84:
+            if not data__partial_any_of_count85:
                 raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
         if "commands" in data_keys:
             data_keys.remove("commands")
@@ -3562,8 +3739,8 @@ def _command(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count85 = 0
-            if not data__command_any_of_count85:
+            data__command_any_of_count86 = 0
+            if not data__command_any_of_count86:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -3573,9 +3750,9 @@ def _command(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count85 += 1
+                    data__command_any_of_count86 += 1
                 except Invalid: pass
-            if not data__command_any_of_count85:
+            if not data__command_any_of_count86:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -3593,9 +3770,9 @@ def _command(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count85 += 1
+                    data__command_any_of_count86 += 1
                 except Invalid: pass
-            if not data__command_any_of_count85:
+            if not data__command_any_of_count86:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -3632,19 +3809,19 @@ def _document_config(data, name_prefix=None):
         if "project" in data_keys:
             data_keys.remove("project")
             data__project = data["project"]
-            data__project_any_of_count86 = 0
-            if not data__project_any_of_count86:
+            data__project_any_of_count87 = 0
+            if not data__project_any_of_count87:
                 try:
                     _line(data__project, (name_prefix or "data") + ".project")
-                    data__project_any_of_count86 += 1
+                    data__project_any_of_count87 += 1
                 except Invalid: pass
-            if not data__project_any_of_count86:
+            if not data__project_any_of_count87:
                 try:
                     if not isinstance(data__project, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".project must be null")
-                    data__project_any_of_count86 += 1
+                    data__project_any_of_count87 += 1
                 except Invalid: pass
-            if not data__project_any_of_count86:
+            if not data__project_any_of_count87:
                 raise Invalid("" + (name_prefix or "data") + ".project cannot be validated by any definition")
         if "session" in data_keys:
             data_keys.remove("session")
@@ -3801,8 +3978,8 @@ def _document_config(data, name_prefix=None):
                         if data__commands__health_len > 100:
                             raise Invalid("" + (name_prefix or "data") + ".commands.health must contain less than or equal to 100 items")
                         for data__commands__health_x, data__commands__health_item in enumerate(data__commands__health):
-                            data__commands__health_item_any_of_count87 = 0
-                            if not data__commands__health_item_any_of_count87:
+                            data__commands__health_item_any_of_count88 = 0
+                            if not data__commands__health_item_any_of_count88:
                                 try:
                                     if not isinstance(data__commands__health_item, (str)):
                                         raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be string")
@@ -3812,9 +3989,9 @@ def _document_config(data, name_prefix=None):
                                             raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                         if data__commands__health_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                                    data__commands__health_item_any_of_count87 += 1
+                                    data__commands__health_item_any_of_count88 += 1
                                 except Invalid: pass
-                            if not data__commands__health_item_any_of_count87:
+                            if not data__commands__health_item_any_of_count88:
                                 try:
                                     if not isinstance(data__commands__health_item, (list, tuple)):
                                         raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be array")
@@ -3832,9 +4009,9 @@ def _document_config(data, name_prefix=None):
                                                 data__commands__health_item_item_len = len(data__commands__health_item_item)
                                                 if data__commands__health_item_item_len > 20000:
                                                     raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}][{data__commands__health_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                                    data__commands__health_item_any_of_count87 += 1
+                                    data__commands__health_item_any_of_count88 += 1
                                 except Invalid: pass
-                            if not data__commands__health_item_any_of_count87:
+                            if not data__commands__health_item_any_of_count88:
                                 raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " cannot be validated by any definition")
                 if data__commands_keys:
                     raise Invalid("" + (name_prefix or "data") + ".commands must not contain "+str(sorted(data__commands_keys))+" properties")
@@ -3872,36 +4049,36 @@ def _document_config(data, name_prefix=None):
                 if "model" in data__agent_keys:
                     data__agent_keys.remove("model")
                     data__agent__model = data__agent["model"]
-                    data__agent__model_any_of_count88 = 0
-                    if not data__agent__model_any_of_count88:
+                    data__agent__model_any_of_count89 = 0
+                    if not data__agent__model_any_of_count89:
                         try:
                             _line(data__agent__model, (name_prefix or "data") + ".agent.model")
-                            data__agent__model_any_of_count88 += 1
+                            data__agent__model_any_of_count89 += 1
                         except Invalid: pass
-                    if not data__agent__model_any_of_count88:
+                    if not data__agent__model_any_of_count89:
                         try:
                             if not isinstance(data__agent__model, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".agent.model must be null")
-                            data__agent__model_any_of_count88 += 1
+                            data__agent__model_any_of_count89 += 1
                         except Invalid: pass
-                    if not data__agent__model_any_of_count88:
+                    if not data__agent__model_any_of_count89:
                         raise Invalid("" + (name_prefix or "data") + ".agent.model cannot be validated by any definition")
                 if "permission_mode" in data__agent_keys:
                     data__agent_keys.remove("permission_mode")
                     data__agent__permissionmode = data__agent["permission_mode"]
-                    data__agent__permissionmode_any_of_count89 = 0
-                    if not data__agent__permissionmode_any_of_count89:
+                    data__agent__permissionmode_any_of_count90 = 0
+                    if not data__agent__permissionmode_any_of_count90:
                         try:
                             _line(data__agent__permissionmode, (name_prefix or "data") + ".agent.permission_mode")
-                            data__agent__permissionmode_any_of_count89 += 1
+                            data__agent__permissionmode_any_of_count90 += 1
                         except Invalid: pass
-                    if not data__agent__permissionmode_any_of_count89:
+                    if not data__agent__permissionmode_any_of_count90:
                         try:
                             if not isinstance(data__agent__permissionmode, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode must be null")
-                            data__agent__permissionmode_any_of_count89 += 1
+                            data__agent__permissionmode_any_of_count90 += 1
                         except Invalid: pass
-                    if not data__agent__permissionmode_any_of_count89:
+                    if not data__agent__permissionmode_any_of_count90:
                         raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode cannot be validated by any definition")
                 if "allowed_tools" in data__agent_keys:
                     data__agent_keys.remove("allowed_tools")
@@ -3973,19 +4150,19 @@ def _document_config(data, name_prefix=None):
                 if "webhook" in data__notifications_keys:
                     data__notifications_keys.remove("webhook")
                     data__notifications__webhook = data__notifications["webhook"]
-                    data__notifications__webhook_any_of_count90 = 0
-                    if not data__notifications__webhook_any_of_count90:
+                    data__notifications__webhook_any_of_count91 = 0
+                    if not data__notifications__webhook_any_of_count91:
                         try:
                             _line(data__notifications__webhook, (name_prefix or "data") + ".notifications.webhook")
-                            data__notifications__webhook_any_of_count90 += 1
+                            data__notifications__webhook_any_of_count91 += 1
                         except Invalid: pass
-                    if not data__notifications__webhook_any_of_count90:
+                    if not data__notifications__webhook_any_of_count91:
                         try:
                             if not isinstance(data__notifications__webhook, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".notifications.webhook must be null")
-                            data__notifications__webhook_any_of_count90 += 1
+                            data__notifications__webhook_any_of_count91 += 1
                         except Invalid: pass
-                    if not data__notifications__webhook_any_of_count90:
+                    if not data__notifications__webhook_any_of_count91:
                         raise Invalid("" + (name_prefix or "data") + ".notifications.webhook cannot be validated by any definition")
                 if "command" in data__notifications_keys:
                     data__notifications_keys.remove("command")
@@ -4028,8 +4205,8 @@ def _span(data, name_prefix=None):
     return data
 
 def _shell(data, name_prefix=None):
-    data_any_of_count91 = 0
-    if not data_any_of_count91:
+    data_any_of_count92 = 0
+    if not data_any_of_count92:
         try:
             if not isinstance(data, (str)):
                 raise Invalid("" + (name_prefix or "data") + " must be string")
@@ -4039,9 +4216,9 @@ def _shell(data, name_prefix=None):
                     raise Invalid("" + (name_prefix or "data") + " must be longer than or equal to 1 characters")
                 if data_len > 20000:
                     raise Invalid("" + (name_prefix or "data") + " must be shorter than or equal to 20000 characters")
-            data_any_of_count91 += 1
+            data_any_of_count92 += 1
         except Invalid: pass
-    if not data_any_of_count91:
+    if not data_any_of_count92:
         try:
             if not isinstance(data, (list, tuple)):
                 raise Invalid("" + (name_prefix or "data") + " must be array")
@@ -4059,15 +4236,15 @@ def _shell(data, name_prefix=None):
                         data_item_len = len(data_item)
                         if data_item_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-            data_any_of_count91 += 1
+            data_any_of_count92 += 1
         except Invalid: pass
-    if not data_any_of_count91:
+    if not data_any_of_count92:
         try:
             if not isinstance(data, (NoneType)):
                 raise Invalid("" + (name_prefix or "data") + " must be null")
-            data_any_of_count91 += 1
+            data_any_of_count92 += 1
         except Invalid: pass
-    if not data_any_of_count91:
+    if not data_any_of_count92:
         raise Invalid("" + (name_prefix or "data") + " cannot be validated by any definition")
     return data
 
@@ -4101,19 +4278,19 @@ def _document_checkpoint(data, name_prefix=None):
         if "label" in data_keys:
             data_keys.remove("label")
             data__label = data["label"]
-            data__label_any_of_count92 = 0
-            if not data__label_any_of_count92:
+            data__label_any_of_count93 = 0
+            if not data__label_any_of_count93:
                 try:
                     _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count92 += 1
+                    data__label_any_of_count93 += 1
                 except Invalid: pass
-            if not data__label_any_of_count92:
+            if not data__label_any_of_count93:
                 try:
                     if not isinstance(data__label, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count92 += 1
+                    data__label_any_of_count93 += 1
                 except Invalid: pass
-            if not data__label_any_of_count92:
+            if not data__label_any_of_count93:
                 raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
         if "kind" in data_keys:
             data_keys.remove("kind")
@@ -4139,121 +4316,121 @@ def _document_checkpoint(data, name_prefix=None):
         if "tag" in data_keys:
             data_keys.remove("tag")
             data__tag = data["tag"]
-            data__tag_any_of_count93 = 0
-            if not data__tag_any_of_count93:
+            data__tag_any_of_count94 = 0
+            if not data__tag_any_of_count94:
                 try:
                     _line(data__tag, (name_prefix or "data") + ".tag")
-                    data__tag_any_of_count93 += 1
+                    data__tag_any_of_count94 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count93:
+            if not data__tag_any_of_count94:
                 try:
                     if not isinstance(data__tag, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".tag must be null")
-                    data__tag_any_of_count93 += 1
+                    data__tag_any_of_count94 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count93:
+            if not data__tag_any_of_count94:
                 raise Invalid("" + (name_prefix or "data") + ".tag cannot be validated by any definition")
         if "text" in data_keys:
             data_keys.remove("text")
             data__text = data["text"]
-            data__text_any_of_count94 = 0
-            if not data__text_any_of_count94:
+            data__text_any_of_count95 = 0
+            if not data__text_any_of_count95:
                 try:
                     _text(data__text, (name_prefix or "data") + ".text")
-                    data__text_any_of_count94 += 1
+                    data__text_any_of_count95 += 1
                 except Invalid: pass
-            if not data__text_any_of_count94:
+            if not data__text_any_of_count95:
                 try:
                     if not isinstance(data__text, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".text must be null")
-                    data__text_any_of_count94 += 1
+                    data__text_any_of_count95 += 1
                 except Invalid: pass
-            if not data__text_any_of_count94:
+            if not data__text_any_of_count95:
                 raise Invalid("" + (name_prefix or "data") + ".text cannot be validated by any definition")
         if "index" in data_keys:
             data_keys.remove("index")
             data__index = data["index"]
-            data__index_any_of_count95 = 0
-            if not data__index_any_of_count95:
+            data__index_any_of_count96 = 0
+            if not data__index_any_of_count96:
                 try:
                     _oid(data__index, (name_prefix or "data") + ".index")
-                    data__index_any_of_count95 += 1
+                    data__index_any_of_count96 += 1
                 except Invalid: pass
-            if not data__index_any_of_count95:
+            if not data__index_any_of_count96:
                 try:
                     if not isinstance(data__index, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".index must be null")
-                    data__index_any_of_count95 += 1
+                    data__index_any_of_count96 += 1
                 except Invalid: pass
-            if not data__index_any_of_count95:
+            if not data__index_any_of_count96:
                 raise Invalid("" + (name_prefix or "data") + ".index cannot be validated by any definition")
         if "meta" in data_keys:
             data_keys.remove("meta")
             data__meta = data["meta"]
-            data__meta_any_of_count96 = 0
-            if not data__meta_any_of_count96:
+            data__meta_any_of_count97 = 0
+            if not data__meta_any_of_count97:
                 try:
                     _oid(data__meta, (name_prefix or "data") + ".meta")
-                    data__meta_any_of_count96 += 1
+                    data__meta_any_of_count97 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count96:
+            if not data__meta_any_of_count97:
                 try:
                     if not isinstance(data__meta, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".meta must be null")
-                    data__meta_any_of_count96 += 1
+                    data__meta_any_of_count97 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count96:
+            if not data__meta_any_of_count97:
                 raise Invalid("" + (name_prefix or "data") + ".meta cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count97 = 0
-            if not data__head_any_of_count97:
+            data__head_any_of_count98 = 0
+            if not data__head_any_of_count98:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count97 += 1
+                    data__head_any_of_count98 += 1
                 except Invalid: pass
-            if not data__head_any_of_count97:
+            if not data__head_any_of_count98:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count97 += 1
+                    data__head_any_of_count98 += 1
                 except Invalid: pass
-            if not data__head_any_of_count97:
+            if not data__head_any_of_count98:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count98 = 0
-            if not data__branch_any_of_count98:
+            data__branch_any_of_count99 = 0
+            if not data__branch_any_of_count99:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count98 += 1
+                    data__branch_any_of_count99 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count98:
+            if not data__branch_any_of_count99:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count98 += 1
+                    data__branch_any_of_count99 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count98:
+            if not data__branch_any_of_count99:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "operation" in data_keys:
             data_keys.remove("operation")
             data__operation = data["operation"]
-            data__operation_any_of_count99 = 0
-            if not data__operation_any_of_count99:
+            data__operation_any_of_count100 = 0
+            if not data__operation_any_of_count100:
                 try:
                     _line(data__operation, (name_prefix or "data") + ".operation")
-                    data__operation_any_of_count99 += 1
+                    data__operation_any_of_count100 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count99:
+            if not data__operation_any_of_count100:
                 try:
                     if not isinstance(data__operation, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".operation must be null")
-                    data__operation_any_of_count99 += 1
+                    data__operation_any_of_count100 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count99:
+            if not data__operation_any_of_count100:
                 raise Invalid("" + (name_prefix or "data") + ".operation cannot be validated by any definition")
         if "changed" in data_keys:
             data_keys.remove("changed")
@@ -4306,36 +4483,36 @@ def _omission(data, name_prefix=None):
         if "size" in data_keys:
             data_keys.remove("size")
             data__size = data["size"]
-            data__size_any_of_count100 = 0
-            if not data__size_any_of_count100:
+            data__size_any_of_count101 = 0
+            if not data__size_any_of_count101:
                 try:
                     _count(data__size, (name_prefix or "data") + ".size")
-                    data__size_any_of_count100 += 1
+                    data__size_any_of_count101 += 1
                 except Invalid: pass
-            if not data__size_any_of_count100:
+            if not data__size_any_of_count101:
                 try:
                     if not isinstance(data__size, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".size must be null")
-                    data__size_any_of_count100 += 1
+                    data__size_any_of_count101 += 1
                 except Invalid: pass
-            if not data__size_any_of_count100:
+            if not data__size_any_of_count101:
                 raise Invalid("" + (name_prefix or "data") + ".size cannot be validated by any definition")
         if "sha256" in data_keys:
             data_keys.remove("sha256")
             data__sha256 = data["sha256"]
-            data__sha256_any_of_count101 = 0
-            if not data__sha256_any_of_count101:
+            data__sha256_any_of_count102 = 0
+            if not data__sha256_any_of_count102:
                 try:
                     _digest(data__sha256, (name_prefix or "data") + ".sha256")
-                    data__sha256_any_of_count101 += 1
+                    data__sha256_any_of_count102 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count101:
+            if not data__sha256_any_of_count102:
                 try:
                     if not isinstance(data__sha256, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".sha256 must be null")
-                    data__sha256_any_of_count101 += 1
+                    data__sha256_any_of_count102 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count101:
+            if not data__sha256_any_of_count102:
                 raise Invalid("" + (name_prefix or "data") + ".sha256 cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -4407,8 +4584,8 @@ def _document_baseline(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count102 = 0
-            if not data__command_any_of_count102:
+            data__command_any_of_count103 = 0
+            if not data__command_any_of_count103:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -4418,9 +4595,9 @@ def _document_baseline(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count102 += 1
+                    data__command_any_of_count103 += 1
                 except Invalid: pass
-            if not data__command_any_of_count102:
+            if not data__command_any_of_count103:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -4438,9 +4615,9 @@ def _document_baseline(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count102 += 1
+                    data__command_any_of_count103 += 1
                 except Invalid: pass
-            if not data__command_any_of_count102:
+            if not data__command_any_of_count103:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -4536,6 +4713,7 @@ VALIDATORS: dict[str, Any] = {
     'lease': _document_lease,
     'operation': _document_operation,
     'project': _document_project,
+    'proposal': _document_proposal,
     'question': _document_question,
     'registry': _document_registry,
     'run': _document_run,

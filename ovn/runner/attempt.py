@@ -41,6 +41,8 @@ class Order:
     """What an attempt is: whose, at what, with which prompt, within which limits.
 
     ``resume``: it goes on in the agent's own session of the attempt before, where there is one.
+    ``begin`` names a file of ``prompts/`` to begin with, other than the usual one. ``feature``
+    is empty for an initializer, which works on none.
     """
 
     run: str
@@ -53,6 +55,7 @@ class Order:
     limits: Limits
     checkpoint_seconds: float
     resume: bool = False
+    begin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +177,7 @@ def carry_out(
     prompt_file.write_text(order.prompt, encoding="utf-8")
     reader = agent.module.events
     resume = past.resumable(reader, folder) if order.resume else None
-    task = Task(order.feature, order.session, prompt_file, folder, resume)
+    task = Task(order.feature, order.session, prompt_file, folder, resume, order.begin)
     launch = _launch(store, order, agent, task)
     _record(store, order, "attempt.started", _started(store, order, launch))
     crash_point("run.before_launch")
@@ -239,7 +242,7 @@ def _launch(store: StateStore, order: Order, agent: Agent, task: agents.Task) ->
 
 def _started(store: StateStore, order: Order, launch: Launch) -> dict[str, object]:
     log = launch.log.relative_to(store.location.common_dir).as_posix()
-    return {"number": order.number, "feature": order.feature, "head": order.head, "log": log}
+    return {"number": order.number, "feature": order.feature or None, "head": order.head, "log": log}
 
 
 def _launched(order: Order, process: AgentProcess) -> dict[str, object]:

@@ -58,14 +58,8 @@ class Begun:
 
 def agent_of(config: Config, wish: Wish) -> tuple[str, Agent]:
     """Return the agent's name, and the agent. Raises UsageError."""
-    wanted = config.agent
-    settings = agents.Settings(
-        argv=wanted.argv or (),
-        model=wanted.model,
-        permission_mode=wanted.permission_mode,
-        allowed_tools=wanted.allowed_tools,
-    )
-    name = wish.agent or wanted.name
+    settings = agents.Settings.of(config.agent)
+    name = wish.agent or config.agent.name
     return name, Agent(agents.find(name, settings), settings, allowed(wish.environ))
 
 

@@ -7,6 +7,7 @@ said. All of it can be done again and changes nothing then.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from ovn.errors import Refused, UsageError, WouldLose
 from ovn.frozen import dataclass
 from ovn.git import worktrees
 from ovn.git.locks import repository_lock
+from ovn.git.paths import quote
 from ovn.git.run import Git
 from ovn.githooks import install
 from ovn.shift import views
@@ -34,6 +36,8 @@ READERS = ("CLAUDE.md", "GEMINI.md")
 
 GITIGNORE = f"{names.OVERNIGHT_FOLDER}/.gitignore"
 SPEC = f"{names.OVERNIGHT_FOLDER}/spec.md"
+OURS = (names.CONFIG_FILE, GITIGNORE, SPEC)
+"""What ``init`` writes and a person reads before committing it."""
 
 _IGNORED = """\
 # Written by git ovn: rendered views, and edited ones that were kept.
@@ -42,7 +46,15 @@ _IGNORED = """\
 /rejected/
 """
 
-_CONFIG = """\
+OPEN_COMMANDS = """\
+# commands:                   # run after 'git ovn trust'
+#   setup: ./init.sh          # once, in a fresh work tree
+#   baseline: pytest -q       # what the tests say before new work
+"""
+"""What the configuration says of the project's commands as long as nobody set one."""
+
+_CONFIG = (
+    """\
 # git ovn: what a night may do here. Every line is optional; a wrong one is named with its place.
 project: {project}
 
@@ -50,9 +62,9 @@ agent:
   name: {agent}
   # argv: [my-agent, "{{prompt_file}}"]    # for 'name: command'
 
-# commands:                   # run after 'git ovn trust'
-#   setup: ./init.sh          # once, in a fresh work tree
-#   baseline: pytest -q       # what the tests say before new work
+"""
+    + OPEN_COMMANDS
+    + """\
 #   health: []                # what must end with 0 before a shift
 
 # session: {{max_runtime_hours: 10, max_idle_minutes: 30, silence_minutes: 10}}
@@ -61,6 +73,7 @@ agent:
 notifications:
   webhook: "${{OVN_WEBHOOK:-}}"
 """
+)
 
 _BLOCK = """\
 ## Working here with git ovn
@@ -225,10 +238,28 @@ def _hooks(location: Location, report: Report) -> None:
 
 def to_commit(location: Location) -> list[str]:
     """Return which of our files are in no commit yet, as paths from the top."""
-    ours = (names.CONFIG_FILE, GITIGNORE, SPEC, AGENTS, *READERS)
+    loose = _loose(location)
+    return [path for path in (*OURS, AGENTS, *READERS) if path.encode() in loose]
+
+
+def refuse_loose(location: Location, also: Iterable[str] = ()) -> None:
+    """Raise Refused where something is uncommitted but our files and ``also`` (paths from the top).
+
+    A commit of everything would hold a person's own unfinished work.
+    """
+    known = {os.fsencode(path) for path in (*OURS, AGENTS, *READERS, *also)}
+    others = sorted(_loose(location) - known)
+    if others:
+        more = f" and {len(others) - 1} more" if others[1:] else ""
+        raise Refused(
+            f"there is uncommitted work: '{quote(others[0])}'{more}",
+            hint="commit it first: the initializer ends with a commit of everything that is here then",
+        )
+
+
+def _loose(location: Location) -> set[bytes]:
     found = worktrees.uncommitted(Git(location))
-    loose = {one.path for one in found.changed} | set(found.untracked)
-    return [path for path in ours if path.encode() in loose]
+    return {one.path for one in found.changed} | set(found.untracked)
 
 
 # -- the way out -----------------------------------------------------------------------------------

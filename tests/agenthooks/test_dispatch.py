@@ -172,6 +172,24 @@ def test_it_may_not_stop_before_the_handoff_three_times(hooked, cli, event, word
     assert "let go without a handoff" in hooked.log
 
 
+def test_an_initializer_may_stop_once_its_proposal_is_there(hooked):
+    """Its handoff is the runner's: what it has to leave is a file."""
+    hooked.environ[names.ENV_PROPOSAL] = names.PROPOSAL_FILE
+    answer = hooked.recorded("claude", "Stop")
+    assert "'.overnight/features.json' is not there yet" in answer["reason"]
+    hooked.repo.write(names.PROPOSAL_FILE, "{}")
+    assert hooked.recorded("claude", "Stop") is None
+
+
+def test_an_initializer_gets_its_own_context_even_after_a_newer_briefing(hooked):
+    hooked.environ[names.ENV_PROPOSAL] = names.PROPOSAL_FILE
+    brief = hooked.local / names.BRIEF_FOLDER / "session-001.md"
+    brief.parent.mkdir()
+    brief.write_text("a session's usual one")
+    answer = hooked.call("claude", {"hook_event_name": "SessionStart", "source": "compact"})
+    assert "what you need to know" in answer["hookSpecificOutput"]["additionalContext"]
+
+
 def test_after_the_handoff_it_may_stop(hooked):
     hooked.hand_off()
     assert hooked.recorded("claude", "Stop") is None

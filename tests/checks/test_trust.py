@@ -58,6 +58,31 @@ def test_nothing_needs_no_trust(location, book):
     book.check(found)
 
 
+@pytest.mark.parametrize("mode", ["acceptEdits", "default", "plan", "read-only", None])
+def test_a_permission_mode_that_allows_no_more_than_usual_needs_no_trust(location, mode):
+    assert trust.items(location, Config(agent=Agent(permission_mode=mode)), []) == []
+
+
+@pytest.mark.parametrize("mode", ["bypassPermissions", "yolo", "danger-full-access", "dontAsk"])
+def test_a_wider_permission_mode_is_trusted_like_a_command(location, book, mode):
+    """A pull that widens what the agent may do stops the night before it starts."""
+    book.allow(trust.items(location, CONFIG, []))
+    wider = Config(agent=Agent(permission_mode=mode))
+    with pytest.raises(NotTrusted, match=r"agent\.permission_mode"):
+        book.check(trust.items(location, wider, []))
+    book.allow(trust.of_agent(location, wider))
+    book.check(trust.items(location, wider, []))
+
+
+def test_one_more_allowed_tool_is_trusted_like_a_command(location, book):
+    some = Config(agent=Agent(allowed_tools=("Bash(npm test:*)",)))
+    more = Config(agent=Agent(allowed_tools=("Bash(npm test:*)", "Bash(*)")))
+    book.allow(trust.items(location, some, []))
+    book.check(trust.items(location, some, []))
+    with pytest.raises(NotTrusted, match=r"agent\.allowed_tools"):
+        book.check(trust.items(location, more, []))
+
+
 def test_a_filter_of_the_repository_is_listed_and_one_of_the_person_is_not(repo, location):
     repo.git("config", "filter.own.clean", "./clean.sh")
     repo.git("config", "merge.own.driver", "m %A")
