@@ -107,8 +107,21 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that an agent sent (``cached`` of them from a cache) and received; what it said they cost."""
+
+    input: int
+    output: int
+    cached: int
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
-    """One agent process inside a session; ``head_from..head_to`` is what HEAD did meanwhile."""
+    """One agent process inside a session; ``head_from..head_to`` is what HEAD did meanwhile.
+
+    ``usage`` is None where its agent did not tell, and where an older git ovn did not record it.
+    """
 
     number: int
     feature: str | None
@@ -123,6 +136,7 @@ class Attempt:
     exit_code: int | None = None
     reason: str | None = None
     head_to: str | None = None
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,13 +104,13 @@ def of_feature(
     """
     sessions = list(sessions)
     told = {commit.oid: dict(trailers.parse(commit.message)) for commit in history}
-    inverted = _inverted(history)
+    gone = inverted(history)
     recorded, foreign = _recorded(feature, sessions)
     passed = _passed(feature, history, sessions) - foreign - published
     found = []
     for commit in history:
         named = told[commit.oid].get(names.TRAILER_FEATURE)
-        if commit.oid in inverted or _inverts(commit):
+        if commit.oid in gone or _inverts(commit):
             continue
         if named == feature or commit.oid in recorded or (named is None and commit.oid in passed):
             found.append(commit.oid)
@@ -122,7 +122,7 @@ def _inverts(commit: CommitInfo) -> list[str]:
     return [value for key, value in trailers.parse(commit.message) if key == names.TRAILER_REVERTS]
 
 
-def _inverted(history: Sequence[CommitInfo]) -> set[str]:
+def inverted(history: Sequence[CommitInfo]) -> set[str]:
     """Return the commits that a commit takes back which is itself not taken back."""
     gone: set[str] = set()
     for commit in history:  # newest first: a revert of a revert is seen before what it revives

@@ -15,7 +15,8 @@ from ovn.clock import rfc3339
 from ovn.crash import crash_point
 from ovn.errors import GitFailed, Locked, NoSpace, StaleLease, Unhealthy
 from ovn.frozen import dataclass
-from ovn.model import records
+from ovn.model import codec, records
+from ovn.model.documents import Usage
 from ovn.runner.process import AgentProcess, Launch, Limits, Outcome
 
 if TYPE_CHECKING:
@@ -199,12 +200,23 @@ def carry_out(
     return Result(outcome, agent.module.cost(task), watcher.trouble, past.account(reader, folder))
 
 
-def record_end(store: StateStore, order: Order, outcome: Outcome | None, reason: str) -> None:
+def record_end(
+    store: StateStore, order: Order, outcome: Outcome | None, reason: str, usage: Usage | None = None
+) -> None:
     """Record how the attempt ended, in words; None is a process that never became the agent."""
     head = store.objects.resolve("HEAD", peel=True)
     code = outcome.exit_code if outcome else None
     data = {"number": order.number, "exit_code": code, "reason": reason, "head": head}
-    _record(store, order, "attempt.ended", data)
+    used = {"usage": codec.encode(usage)} if usage is not None else {}
+    _record(store, order, "attempt.ended", {**data, **used})
+
+
+def usage_of(result: Result) -> Usage | None:
+    """Return what the attempt used; None where the agent told nothing of it."""
+    told = result.told.usage
+    if not told.tokens and not result.cost:
+        return None
+    return Usage(told.input, told.output, told.cached, result.cost or None)
 
 
 def words(outcome: Outcome, limits: Limits) -> str:

