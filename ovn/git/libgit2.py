@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pygit2
 from pygit2.enums import ObjectType, Option, RepositoryOpenFlag, SortMode
 
-from ovn import names
+from ovn import host, names
 from ovn.errors import (
     CorruptObject,
     InvalidName,
@@ -270,10 +270,23 @@ class Libgit2Store:
                     raise CorruptObject(f"cannot move ref '{ref}' to '{new}', which does not exist")
                 else:
                     transaction.set_target(ref, new, None, reason.replace("\n", " "))
-                transaction.commit()
+                self._commit(transaction, ref, new)
         finally:
             # frees the lock now: left to the collector, a failed commit keeps it as long as its traceback
             transaction.__exit__(OvnError, None, None)
+
+    def _commit(self, transaction: pygit2.ReferenceTransaction, ref: str, new: str | None) -> None:
+        """Commit; an error after the ref was moved is none.
+
+        Between the rename and the sync of its folder a ``git pack-refs`` may move the ref into
+        packed-refs and remove the empty folder: libgit2 then fails over a ref that is in place.
+        """
+        try:
+            transaction.commit()
+        except pygit2.GitError as error:
+            if "for fsync" not in str(error) or self._target(ref) != new:
+                raise
+            host.sync_filesystem(self.location.common_dir)
 
     def _expect(self, ref: str, expected: str | None) -> None:
         try:

@@ -18,6 +18,7 @@ def ovn(*words: str, folder: Path, **extra: str) -> subprocess.CompletedProcess[
     return subprocess.run(line, cwd=folder, env=environ, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_demo_is_a_night_with_everything_that_happens_in_one(tmp_path: Path) -> None:
     """It passes, it depends, it is killed and goes on, it is given up; the user's machine is untouched."""
     home = Path(os.environ["HOME"])

@@ -77,7 +77,7 @@ def test_a_sparse_checkout_stays_sparse(repo):
 
 
 def test_a_live_git_that_holds_the_index_is_waited_for_and_then_named(repo, monkeypatch):
-    monkeypatch.setattr(indexes.index_lock.__wrapped__, "__kwdefaults__", {"patience": 0.1})
+    monkeypatch.setattr(indexes, "PATIENCE", 0.1)
     (repo.git_dir / "index").write_bytes(b"")
     lock = repo.git_dir / "index.lock"
     with lock.open("w"), pytest.raises(Locked):

@@ -213,6 +213,7 @@ def test_thousands_of_hostile_texts_are_read_or_refused_in_our_own_words(seed):
     assert 0 < fuzz(5000, seed) < 5000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

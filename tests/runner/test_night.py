@@ -326,8 +326,15 @@ def test_the_next_night_goes_on_where_the_stopped_one_was(project: Project) -> N
 
 # -- kill -9 ---------------------------------------------------------------------------
 
-SOON = ("run.before_launch", "run.after_verify", "run.before_end")
-LATER = ("run.after_start", "run.after_launch", "run.after_agent", "run.before_handoff")
+SOON = ("run.after_verify",)
+LATER = (
+    "run.before_launch",
+    "run.before_end",
+    "run.after_start",
+    "run.after_launch",
+    "run.after_agent",
+    "run.before_handoff",
+)
 
 
 @pytest.mark.parametrize("point", [*SOON, *(pytest.param(one, marks=pytest.mark.slow) for one in LATER)])

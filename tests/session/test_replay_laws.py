@@ -307,7 +307,8 @@ with DurableSession.start("s", repo=top) as session:
 """
 
 
-@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_every_crash_point_the_program_ends_as_if_nothing_had_been(
     repo, ready, tmp_path, point, count

@@ -133,6 +133,7 @@ def test_a_compensation_that_fails_is_said_and_the_others_run(runner, calls):
     assert calls.made == ["no route", "first"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acknowledged", [False, True])
 @pytest.mark.parametrize("after", range(1, 13))
 def test_killed_anywhere_it_is_all_undone_once(runner, repo, calls, after, acknowledged):

@@ -191,6 +191,7 @@ def kill_everywhere(runner, program, *, most=40):
     return runner.run(program)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acknowledged", [False, True])
 @pytest.mark.parametrize("after", range(1, 16))
 def test_a_program_killed_anywhere_never_commits_or_rolls_back_twice(runner, repo, after, acknowledged):

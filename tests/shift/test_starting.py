@@ -372,6 +372,7 @@ def killed(repo, verb: str, point: str) -> None:
     assert done.returncode == -9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_a_start_killed_at_any_lease_keeps_nobody_waiting(repo, store, count):
     killed(repo, "start", f"lease.after_take@{count}")
