@@ -42,6 +42,7 @@ class Order:
     """What an attempt is: whose, at what, with which prompt, within which limits.
 
     ``resume``: it goes on in the agent's own session of the attempt before, where there is one.
+    ``agent_session`` is the agent's own session to go on in whatever became of it.
     ``begin`` names a file of ``prompts/`` to begin with, other than the usual one. ``feature``
     is empty for an initializer, which works on none.
     """
@@ -57,6 +58,7 @@ class Order:
     checkpoint_seconds: float
     resume: bool = False
     begin: str | None = None
+    agent_session: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,7 @@ def carry_out(
     prompt_file = folder / "prompt.md"
     prompt_file.write_text(order.prompt, encoding="utf-8")
     reader = agent.module.events
-    resume = past.resumable(reader, folder) if order.resume else None
+    resume = order.agent_session or (past.resumable(reader, folder) if order.resume else None)
     task = Task(order.feature, order.session, prompt_file, folder, resume, order.begin)
     launch = _launch(store, order, agent, task)
     _record(store, order, "attempt.started", _started(store, order, launch))

@@ -15,7 +15,7 @@ from ovn.checks import verify
 from ovn.crash import crash_point
 from ovn.errors import HandoffRefused, NeedsPerson, NoSpace, OvnError, Unhealthy
 from ovn.recovery import diagnosis, facts
-from ovn.runner import judging, stop, trying
+from ovn.runner import judging, lastwords, stop, trying
 from ovn.runner.standing import Going, actor, base_of, bench, foreign_commits, look, order, us
 from ovn.shift import closing, resuming
 
@@ -35,6 +35,8 @@ def carry_on(night: Night, going: Going) -> End | None:
     try:
         if going.feature:
             end = _loop(night, going)
+            if end is None:
+                lastwords.ask(night, going)
     except stop.Stopped:
         end = ("stopped", None)
     except NoSpace as error:

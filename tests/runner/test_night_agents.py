@@ -30,7 +30,10 @@ hooks = os.environ["OVN_HOOKS_FILE"]
 
 @pytest.fixture
 def claude(project, tmp_path, monkeypatch):
-    """Return ``claude(script, **sections)``: a program of that name, and the configuration."""
+    """Return ``claude(script, **sections)``: a program of that name, and the configuration.
+
+    It returns ``calls(asked)``: the arguments of each call, or of those that asked for a handoff.
+    """
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -43,7 +46,12 @@ def claude(project, tmp_path, monkeypatch):
         project.configure(agent={"name": "claude", "argv": None}, **sections)
         project.feature("a")
         project.trust()
-        return lambda: [json.loads(line) for line in calls.read_text().splitlines()]
+
+        def called(*, asked: bool = False):
+            every = [json.loads(line) for line in calls.read_text().splitlines()]
+            return [args for args in every if ("Write the handoff" in args[-1]) is asked]
+
+        return called
 
     return install
 
@@ -120,3 +128,61 @@ def test_without_a_known_end_the_longest_back_off_is_waited(project, claude):
     project.run("--max-sessions", "1", code=0)
     assert project.statuses() == {"a": "done"}
     assert (parse_rfc3339(project.night().ended) - before).total_seconds() >= 1
+
+
+# -- last words --------------------------------------------------------------------------
+
+
+HANDING_OFF = (
+    "import subprocess\n"
+    "def ovn(*words): return subprocess.run([sys.executable, '-m', 'ovn.cli.main', *words])\n"
+    "asked = 'Write the handoff' in args[-1]\n"
+    "open(hooks, 'a').write('x')\n"
+)
+
+
+def test_an_agent_that_ended_without_a_handoff_is_asked_for_it_in_its_own_session(project, claude):
+    calls = claude(
+        f"{HANDING_OFF}"
+        "if asked:\n"
+        "    ovn('handoff', '--next', 'look at the docs', '--tried', 'a dead end'); end()\n"
+        "open(feature + '.txt', 'w').write('good\\n'); end(False, terminal_reason='max_turns')"
+    )
+    said = project.run(code=0)
+    assert "the agent wrote its handoff" in said
+    assert [args[args.index("--resume") + 1] for args in calls(asked=True)] == ["fresh-1"]
+    (session,) = project.sessions()
+    words = project.store.view().handoff(session.id)
+    assert (words.author, words.next, words.tried) == ("agent", ("look at the docs",), ("a dead end",))
+    assert project.night().cost_usd == 0.25  # it counts its session, not its processes
+    assert project.statuses() == {"a": "done"}
+    project.check()
+
+
+def test_where_no_handoff_comes_of_asking_it_is_written_from_git(project, claude):
+    calls = claude(f"{HANDING_OFF}open(feature + '.txt', 'w').write('good\\n'); end()")
+    said = project.run(code=0)
+    assert "no handoff came of it" in said
+    assert (len(calls()), len(calls(asked=True))) == (1, 1)
+    (session,) = project.sessions()
+    assert project.store.view().handoff(session.id).author == "runner"
+    project.check()
+
+
+def test_an_agent_that_refused_three_times_is_not_asked_a_fourth(project, claude):
+    calls = claude(
+        f"{HANDING_OFF}open(feature + '.txt', 'w').write('good\\n')\n"
+        "open(hooks + '.stops', 'w').write('....'); end()"
+    )
+    project.run(code=0)
+    assert (len(calls()), len(calls(asked=True))) == (1, 0)
+
+
+def test_a_limit_is_no_moment_to_ask(project, claude):
+    """It would meet the same limit; the handoff comes from git when the feature is done."""
+    calls = claude(
+        f"{HANDING_OFF}open(feature + '.txt', 'w').write('bad\\n')\n"
+        "end(False, api_error_status=401, result='Invalid API key')"
+    )
+    project.run(code=15)
+    assert (len(calls()), len(calls(asked=True))) == (1, 0)
