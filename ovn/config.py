@@ -93,10 +93,20 @@ class Checkpoints:
 
 @dataclass(frozen=True, slots=True)
 class Notifications:
-    """``notifications:`` whom to tell; empty or None: nobody."""
+    """``notifications:`` whom to tell; empty or None: nobody.
+
+    An address is a secret: it stands in the environment, and here as ``${OVN_WEBHOOK:-}``.
+    """
 
     webhook: str | None = None
     command: str | tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed(Notifications):
+    """Notifications of a file that names a webhook; ``template`` is it before any variable."""
+
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +157,7 @@ def parse(data: bytes, environ: Mapping[str, str], what: str = names.CONFIG_FILE
         value = {key: {} if inner is None and key != "project" else inner for key, inner in value.items()}
     _validate(expanded := _expand(value, "", page, environ, what), page, what)
     config: Config = codec.decode(Config, expanded)
-    return config
+    return _with_template(config, value, page, what)
 
 
 def _read(path: Path) -> bytes | None:
@@ -239,6 +249,35 @@ def _unset(name: str, page: Page, path: str, what: str) -> NoReturn:
         f"{what}: {page.places[path]}: the variable '{name}' is not set",
         hint=f"set it, or give a default: ${{{name}:-...}}",
     )
+
+
+# -- the webhook -------------------------------------------------------------------------------
+
+_LOOPBACK = re.compile(r"(?:\w+\+)?https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?:/|\Z)")
+
+
+def from_environment(template: str) -> bool:
+    """Return whether variables alone say all of a value: nothing of it was chosen by the file. Pure."""
+    return not _VARIABLE.sub(lambda found: found[2] or "", template).strip()
+
+
+def _with_template(config: Config, value: Json, page: Page, what: str) -> Config:
+    """Keep the webhook as it is written. Raises InvalidConfig for an address in the file itself."""
+    section = value.get("notifications") if isinstance(value, dict) else None
+    template = section.get("webhook") if isinstance(section, dict) else None
+    if not isinstance(template, str):
+        return config
+    from dataclasses import replace
+
+    secret = any(not found[2] for found in _VARIABLE.finditer(template))
+    if "://" in template and not (secret or _LOOPBACK.match(template)):
+        raise InvalidConfig(
+            f"{what}: {page.places.get('notifications.webhook')}: notifications.webhook: "
+            "the address of a webhook is a secret and must not stand in a file",
+            hint='write "${OVN_WEBHOOK:-}" here, and set OVN_WEBHOOK where the night is started',
+        )
+    wanted = config.notifications
+    return replace(config, notifications=Addressed(wanted.webhook, wanted.command, template))
 
 
 # -- the schema --------------------------------------------------------------------------------

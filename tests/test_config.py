@@ -44,7 +44,7 @@ def test_the_whole_file_says_what_it_says():
         Config(),
         project="trading-bot",
         commands=config.Commands(setup="./init.sh", baseline="pytest -q"),
-        notifications=config.Notifications(webhook=""),
+        notifications=config.Addressed(webhook="", template="${OVN_WEBHOOK:-}"),
     )
 
 
@@ -303,3 +303,13 @@ def test_a_spoiled_file_is_read_or_refused_in_our_own_words():
 @pytest.mark.parametrize("seed", [2, 3])
 def test_thousands_of_spoiled_files_are_read_or_refused_in_our_own_words(seed):
     assert 0 < fuzz(3000, seed) < 3000
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://hooks.slack.com/services/T/B/x", "${OVN_WEBHOOK:-https://example.com/x}", "slack+https://a/b"],
+)
+def test_the_address_of_a_webhook_must_not_stand_in_the_file(address):
+    message, hint = refusal(f'notifications: {{webhook: "{address}"}}')
+    assert "line 1, column 26: notifications.webhook: the address of a webhook is a secret" in message
+    assert "set OVN_WEBHOOK where the night is started" in hint

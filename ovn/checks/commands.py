@@ -55,6 +55,8 @@ ALLOWED = frozenset(
 """What a project's tests may see of a person's environment: no tokens, no agents, no sockets."""
 
 PREFIXES = ("LC_", "OVN_")
+_SECRET = re.compile("WEBHOOK|TOKEN|SECRET|PASSWORD|KEY")
+"""In a name that is let through by its prefix: what an agent wrote, and tests run, must not see it."""
 
 NOT_FOUND, NOT_STARTED = 127, 126
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
@@ -83,6 +85,7 @@ def environment(environ: Mapping[str, str], extra: Mapping[str, str] | None = No
     Python writes no bytecode: a tree that the tests themselves litter would prove nothing.
     """
     kept = {name: value for name, value in environ.items() if name in ALLOWED or name.startswith(PREFIXES)}
+    kept = {name: value for name, value in kept.items() if not _SECRET.search(name)}
     kept.pop(names.ENV_CRASH, None)
     fixed = {"PYTHONDONTWRITEBYTECODE": "1", "GIT_TERMINAL_PROMPT": "0"}
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", **kept, **fixed, **(extra or {})}

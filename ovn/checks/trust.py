@@ -17,6 +17,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from ovn.checks import commands
+from ovn.config import Addressed, from_environment
 from ovn.errors import InvalidDocument, NotTrusted
 from ovn.frozen import dataclass
 from ovn.git import filters, settings
@@ -107,9 +108,19 @@ def _of_config(config: Config) -> Iterator[tuple[str, Command]]:
         ("agent.permission_mode", _widened(config)),
         ("agent.allowed_tools", config.agent.allowed_tools),
         ("notifications.command", config.notifications.command),
-        ("notifications.webhook", config.notifications.webhook),
+        ("notifications.webhook", _webhook(config)),
     ]
     yield from ((where, command) for where, command in rows if command)
+
+
+def _webhook(config: Config) -> str | None:
+    """Return the webhook as the file has it: never the secret, which would stand in lists and messages.
+
+    One that is nothing but the person's own variables sends nowhere that the repository chose.
+    """
+    wanted = config.notifications
+    template = wanted.template if isinstance(wanted, Addressed) else wanted.webhook
+    return None if not template or from_environment(template) else template
 
 
 def _of_features(features: Iterable[Feature]) -> Iterator[tuple[str, Command]]:

@@ -3112,6 +3112,101 @@ def _place(data, name_prefix=None):
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
+def _document_notification(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['version', 'event', 'severity', 'title', 'text', 'project', 'run', 'branch', 'session', 'feature', 'at', 'held_back', 'facts']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "version" in data_keys:
+            data_keys.remove("version")
+            data__version = data["version"]
+            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
+            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
+        if "event" in data_keys:
+            data_keys.remove("event")
+            data__event = data["event"]
+            if not (isinstance(data__event, str) and data__event in {'blocked', 'budget', 'crash', 'end', 'limit', 'message', 'question', 'recovery', 'start', 'stuck'}):
+                raise Invalid("" + (name_prefix or "data") + ".event must be one of ['start', 'end', 'blocked', 'question', 'limit', 'budget', 'crash', 'recovery', 'stuck', 'message']")
+        if "severity" in data_keys:
+            data_keys.remove("severity")
+            data__severity = data["severity"]
+            if not (isinstance(data__severity, str) and data__severity in {'bad', 'good', 'info', 'warning'}):
+                raise Invalid("" + (name_prefix or "data") + ".severity must be one of ['info', 'good', 'warning', 'bad']")
+        if "title" in data_keys:
+            data_keys.remove("title")
+            data__title = data["title"]
+            if not isinstance(data__title, (str)):
+                raise Invalid("" + (name_prefix or "data") + ".title must be string")
+        if "text" in data_keys:
+            data_keys.remove("text")
+            data__text = data["text"]
+            if not isinstance(data__text, (str)):
+                raise Invalid("" + (name_prefix or "data") + ".text must be string")
+            if isinstance(data__text, str):
+                data__text_len = len(data__text)
+                if data__text_len > 2000:
+                    raise Invalid("" + (name_prefix or "data") + ".text must be shorter than or equal to 2000 characters")
+        if "project" in data_keys:
+            data_keys.remove("project")
+            data__project = data["project"]
+            if not isinstance(data__project, (str)):
+                raise Invalid("" + (name_prefix or "data") + ".project must be string")
+            if isinstance(data__project, str):
+                data__project_len = len(data__project)
+                if data__project_len > 200:
+                    raise Invalid("" + (name_prefix or "data") + ".project must be shorter than or equal to 200 characters")
+        if "run" in data_keys:
+            data_keys.remove("run")
+            data__run = data["run"]
+            if not isinstance(data__run, (str, NoneType)):
+                raise Invalid("" + (name_prefix or "data") + ".run must be string or null")
+        if "branch" in data_keys:
+            data_keys.remove("branch")
+            data__branch = data["branch"]
+            if not isinstance(data__branch, (str, NoneType)):
+                raise Invalid("" + (name_prefix or "data") + ".branch must be string or null")
+            if isinstance(data__branch, str):
+                data__branch_len = len(data__branch)
+                if data__branch_len > 200:
+                    raise Invalid("" + (name_prefix or "data") + ".branch must be shorter than or equal to 200 characters")
+        if "session" in data_keys:
+            data_keys.remove("session")
+            data__session = data["session"]
+            if not isinstance(data__session, (str, NoneType)):
+                raise Invalid("" + (name_prefix or "data") + ".session must be string or null")
+        if "feature" in data_keys:
+            data_keys.remove("feature")
+            data__feature = data["feature"]
+            if not isinstance(data__feature, (str, NoneType)):
+                raise Invalid("" + (name_prefix or "data") + ".feature must be string or null")
+        if "at" in data_keys:
+            data_keys.remove("at")
+            data__at = data["at"]
+            if not isinstance(data__at, (str)):
+                raise Invalid("" + (name_prefix or "data") + ".at must be string")
+        if "held_back" in data_keys:
+            data_keys.remove("held_back")
+            data__heldback = data["held_back"]
+            if not isinstance(data__heldback, (int)) or isinstance(data__heldback, bool):
+                raise Invalid("" + (name_prefix or "data") + ".held_back must be integer")
+            if isinstance(data__heldback, (int, float)) and not isinstance(data__heldback, bool):
+                if data__heldback < 0:
+                    raise Invalid("" + (name_prefix or "data") + ".held_back must be bigger than or equal to 0")
+        if "facts" in data_keys:
+            data_keys.remove("facts")
+            data__facts = data["facts"]
+            if not isinstance(data__facts, (dict)):
+                raise Invalid("" + (name_prefix or "data") + ".facts must be object")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
 def _document_lease(data, name_prefix=None):
     if not isinstance(data, (dict)):
         raise Invalid("" + (name_prefix or "data") + " must be object")
@@ -4787,6 +4882,7 @@ VALIDATORS: dict[str, Any] = {
     'handoff': _document_handoff,
     'layer': _document_layer,
     'lease': _document_lease,
+    'notification': _document_notification,
     'operation': _document_operation,
     'project': _document_project,
     'proposal': _document_proposal,

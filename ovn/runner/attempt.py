@@ -107,6 +107,7 @@ class Watcher:
         self._disk_at = now + DISK_SECONDS
         self._hooks = False
         self.trouble: str | None = None
+        self.look: Callable[[], None] = lambda: None
 
     def tick(self, written: int) -> None:
         """Do what is due; ``written`` is how many bytes the agent put out so far.
@@ -121,6 +122,7 @@ class Watcher:
             self._pulse(f"{self._order.feature}: attempt {self._order.number}, {seconds} s, {written} bytes")
         if now >= self._disk_at:
             self._disk_at = now + DISK_SECONDS
+            self.look()
             if not health.disk_of(self._store.location.common_dir).ok:
                 self.trouble = "disk"
         if now >= self._checkpoint_at:

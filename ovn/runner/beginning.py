@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import field
 from typing import TYPE_CHECKING
 
-from ovn import agents, features, names
+from ovn import agents, features, names, notify
 from ovn.agents.environment import allowed
 from ovn.checks import commands, health, trust
 from ovn.clock import parse_rfc3339, rfc3339
@@ -106,6 +106,9 @@ def hold(store: StateStore, config: Config, wish: Wish, begun: Callable[[Begun],
         begun(beginning)
         crash_point("run.after_start")
         stopping = stack.enter_context(stop.Stopping(_stop_file(store, wish, run), run))
+        service = stack.enter_context(notify.Service(wish.environ))
+        herald = stack.enter_context(_herald(there, config, wish, beginning))
+        service.ready()
         return night.hold(
             night.Night(
                 store=there,
@@ -119,11 +122,30 @@ def hold(store: StateStore, config: Config, wish: Wish, begun: Callable[[Begun],
                 book=book,
                 checkpoint_limits=night.sizes(config, book, there.location),
                 only=beginning.run.features,
-                tell=wish.tell,
-                pulse=wish.pulse,
+                tell=service.passing(wish.tell),
+                pulse=service.passing(wish.pulse),
                 janitor=janitor.tell,
+                herald=herald,
+                service=service,
             )
         )
+
+
+def _herald(store: StateStore, config: Config, wish: Wish, beginning: Begun) -> notify.Herald:
+    """Return who tells the person, who by now knows that the night began."""
+    run = beginning.run
+    herald = notify.herald_of(
+        config.notifications,
+        notify.About(store.view().project.project, run.id, run.branch),
+        top=store.location.tree(),
+        local=store.location.local,
+        environ=wish.environ,
+        tell=wish.tell,
+        clock=store.clock,
+    )
+    if not beginning.resumed:
+        herald.notify("start", f"{run.agent} works on {(run.branch or '').removeprefix('refs/heads/')}")
+    return herald
 
 
 def _stop_file(store: StateStore, wish: Wish, run: str) -> Path:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import random
 from dataclasses import field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ovn import baseline, checkpoints, features
+from ovn import baseline, checkpoints, features, notify
 from ovn.checks import health, trust
 from ovn.clock import parse_rfc3339
 from ovn.crash import crash_point
@@ -20,6 +20,7 @@ from ovn.frozen import dataclass
 from ovn.recovery.facts import Us
 from ovn.runner import final, limits, recovering, runs, stop, work
 from ovn.runner.standing import Going
+from ovn.session import questions
 from ovn.shift import starting
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Night:
     pulse: Callable[[str], None] = lambda _: None
     janitor: Callable[..., None] = lambda *_: None
     random: Callable[[], float] = random.random
+    herald: notify.Herald = field(default_factory=notify.Herald)
+    service: notify.Service = field(default_factory=lambda: notify.Service({}))
     warned: bool = False
 
     @property
@@ -111,19 +114,38 @@ class Night:
             return "disk"
         known = self.document()
         self._warn(known.cost_usd)
-        return limits.reached(
+        word = limits.reached(
             self.limits,
             started=parse_rfc3339(known.started),
             now=self.store.clock.now(),
             sessions=len(known.sessions),
             cost=known.cost_usd,
         )
+        if word == "max-cost":
+            self._tell_budget("all", known.cost_usd)
+        return word
 
     def _warn(self, cost: float) -> None:
         most, threshold = self.limits.max_cost, self.config.budget.warning_threshold_pct
         if most and not self.warned and cost >= most * threshold / 100:
             self.warned = True
             self.tell(f"{cost:.2f} of {most:.2f} USD are spent")
+            self._tell_budget("warning", cost)
+
+    def _tell_budget(self, level: str, cost: float) -> None:
+        most = self.limits.max_cost or 0.0
+        text = f"{cost:.2f} of {most:.2f} USD are spent" + ("; the night ends here" if level == "all" else "")
+        self.notify("budget", text, subject=level, cost_usd=cost, max_cost_usd=most)
+
+    def notify(self, kind: str, text: str, **more: Any) -> None:
+        """Tell a person who is not there; returns at once, raises nothing. ``more`` as Herald.notify."""
+        self.herald.notify(kind, text, **more)
+
+    def look_for_questions(self) -> None:
+        """Tell of each question that waits for a person; of one only once."""
+        if self.herald.listening:
+            for one in questions.open_ones(self.store.view()):
+                self.notify("question", one.text, subject=one.id, session=one.session, id=one.id)
 
     def seconds_left(self) -> float | None:
         """Return the seconds to the night's end by time, None without one."""
@@ -136,6 +158,7 @@ class Night:
         """Wait, unless the night is asked to end."""
         end = self.store.clock.monotonic() + seconds
         while not self.stopping.wish() and (left := end - self.store.clock.monotonic()) > 0:
+            self.service.alive()
             self.store.clock.sleep(min(left, 0.1))
 
     def sleep_until(self, moment: str) -> None:
@@ -258,6 +281,7 @@ def _block_unprovable(night: Night, feature: Feature) -> None:
     reason = "it has no verify commands, so nothing can prove it"
     features.block(night.store, features.Actor("runner"), feature.id, reason)
     night.tell(f"{feature.id}: blocked, {reason}")
+    night.notify("blocked", reason, feature=feature.id)
 
 
 def _opening(night: Night, feature: Feature) -> starting.Opening:
@@ -300,4 +324,10 @@ def _end(night: Night, word: str, detail: str | None, broken: tuple[Broken, ...]
         why = f"{why} ({night.stopping.by})"
     ended = runs.end(night.store, night.run, word, reason.exit_code, why)
     stop.clear(stop.stop_file(night.store.location.local, night.run))
-    return Ended(ended, why, broken, night.store.view().features())
+    known = night.store.view().features()
+    night.look_for_questions()
+    done = sum(one.status == "done" for one in known.values())
+    text = f"{done} of {len(known)} features are done; {why}"
+    grade: notify.Severity = "good" if word == "all-done" else "info" if reason.exit_code == 20 else "bad"
+    night.notify("end", text, severity=grade, stop=word, exit_code=reason.exit_code, done=done)
+    return Ended(ended, why, broken, known)

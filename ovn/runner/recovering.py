@@ -50,6 +50,8 @@ def take_up(night: Night) -> Going | None:
         sessions=tuple(dict.fromkeys([*document.sessions, left.id])),
     )
     night.tell(f"session {left.id} goes on: {found.verdict.reason}")
+    text = f"the runner had died; {found.verdict.reason}"
+    night.notify("recovery", text, session=left.id, feature=left.feature)
     return Going(left.id, found.generation, left.feature or "")
 
 

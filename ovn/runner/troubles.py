@@ -42,6 +42,8 @@ def wait(night: Night, going: Going, told: Account) -> bool:
     moment = rfc3339(datetime.fromtimestamp(max(until, now.timestamp()), UTC))
     standing.record(night, going, "session.state", {"state": "waiting", "until": moment, "why": said})
     night.tell(f"{going.feature}: {said}")
+    text = f"{said}; it goes on at {moment}"
+    night.notify("limit", text, subject=moment, session=going.session, feature=going.feature, until=moment)
     return True
 
 

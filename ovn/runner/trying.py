@@ -48,6 +48,7 @@ def attempt(night: Night, going: Going, at: Standing) -> End | None:
     watcher = attempts.Watcher(
         night.store, wanted, night.checkpoint_limits, tell=night.tell, pulse=night.pulse
     )
+    watcher.look = night.look_for_questions
     result = attempts.carry_out(
         night.store,
         wanted,
@@ -57,6 +58,7 @@ def attempt(night: Night, going: Going, at: Standing) -> End | None:
         tell=night.janitor,
     )
     active.beat(night.store.location.local, going.session)
+    night.look_for_questions()
     crash_point("run.after_agent")
     _record_commits(night, going, at)
     end = _after(night, going, wanted, result)
@@ -95,6 +97,8 @@ def _after(night: Night, going: Going, wanted: Order, result: Result) -> End | N
     if result.cost:
         spent = night.document().cost_usd + result.cost
         runs.update(night.store, night.run, f"{spent:.2f} USD", cost_usd=spent)
+    if outcome.reason in ("silence", "start"):
+        night.notify("stuck", words, session=going.session, feature=going.feature)
     if outcome.survivors:
         shown = ", ".join(f"{pid} ({host.command_line(pid)})" for pid in outcome.survivors)
         raise NeedsPerson(f"processes of the agent could not be ended: {shown}")
@@ -120,9 +124,12 @@ def _count_crash(night: Night, going: Going, *, crashed: bool, words: str) -> No
     if not crashed:
         if before:
             runs.update(night.store, night.run, "the agent works again", crashes=0)
+            night.notify("recovery", "the agent works again", session=going.session, feature=going.feature)
         return
     crashes = before + 1
     runs.update(night.store, night.run, f"crash {crashes} in a row, {words}", crashes=crashes)
+    text = f"crash {crashes} in a row: {words}"
+    night.notify("crash", text, session=going.session, feature=going.feature)
     wanted = night.config.recovery
     if crashes > wanted.max_restarts:
         return

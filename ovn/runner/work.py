@@ -146,6 +146,7 @@ def _give_up(night: Night, going: Going, at: Standing) -> End | None:
     _back(night, going, at)
     features.block(night.store, actor(going), going.feature, reason + kept)
     night.tell(f"{going.feature}: given up after {at.feature.attempts} attempts{kept}")
+    night.notify("blocked", reason + kept, session=going.session, feature=going.feature)
     return None
 
 
@@ -164,6 +165,7 @@ def _block(night: Night, going: Going, at: Standing) -> End | None:
     reason = at.feature.reason or "its attempts are used up and left nothing behind"
     features.block(night.store, actor(going), going.feature, reason)
     night.tell(f"{going.feature}: blocked, {reason}")
+    night.notify("blocked", reason, session=going.session, feature=going.feature)
     return None
 
 

@@ -6,9 +6,10 @@ import stat
 
 import pytest
 
+from ovn import config
 from ovn.checks import trust
 from ovn.checks.trust import Book, Item
-from ovn.config import Agent, Commands, Config, Notifications
+from ovn.config import Addressed, Agent, Commands, Config
 from ovn.errors import InvalidDocument, NotTrusted
 from ovn.model.documents import Feature
 
@@ -32,7 +33,7 @@ def book(home, location):
 CONFIG = Config(
     commands=Commands("./init.sh", ("pytest", "-q"), ("df -h", "true")),
     agent=Agent(argv=("agent", "{prompt_file}")),
-    notifications=Notifications(webhook="https://example.com/x", command="notify"),
+    notifications=Addressed("https://example.com/s3cret", "notify", "https://example.com/${OVN_T}"),
 )
 
 
@@ -45,7 +46,7 @@ def test_everything_that_could_run_is_listed(location):
         ("commands.setup", "./init.sh"),
         ("agent.argv", ("agent", "{prompt_file}")),
         ("notifications.command", "notify"),
-        ("notifications.webhook", "https://example.com/x"),
+        ("notifications.webhook", "https://example.com/${OVN_T}"),
         ("verify of a", ("x", "y")),
         ("verify of a", "z"),
         ("verify of b", "true"),
@@ -270,3 +271,15 @@ def test_what_is_shown_says_what_is_trusted(location, book):
     found = trust.items(location, CONFIG, [feature("a", "true")])
     book.allow(found[:2])
     assert [one.trusted for one in trust.show(book, found)] == [True, True] + [False] * 6
+
+
+def test_a_webhook_that_the_environment_alone_names_needs_no_trust_and_its_secret_is_never_listed(location):
+    def listed(text):
+        known = config.parse(
+            f'notifications: {{webhook: "{text}"}}'.encode(), {"OVN_WEBHOOK": "https://h/s3cret"}
+        )
+        return [one.command for one in trust.items(location, known, [])]
+
+    assert listed("${OVN_WEBHOOK:-}") == []
+    assert listed("https://evil.example/${OVN_WEBHOOK}") == ["https://evil.example/${OVN_WEBHOOK}"]
+    assert listed("http://127.0.0.1:9/x") == ["http://127.0.0.1:9/x"]

@@ -1,0 +1,13 @@
+"""Telling a person who is not there: a webhook, a command, the service manager.
+
+Nothing here can block or fail a night: messages go out in a thread of their own, within time
+limits, and what does not get through is said once in the night's own log.
+"""
+
+from __future__ import annotations
+
+from ovn.notify.events import About, Severity
+from ovn.notify.herald import Herald, herald_of
+from ovn.notify.service import Service
+
+__all__ = ["About", "Herald", "Service", "Severity", "herald_of"]
