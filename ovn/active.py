@@ -6,6 +6,7 @@
     .git/ovn/beat/<session>       empty; its mtime is the last sign of life
     .git/ovn/fence/<session>      the lease's generation: who has an older one was taken over
     .git/ovn/debt/<session>       worktree=, since=: the session ended without a handoff
+    .git/ovn/private/<session>    why the session's results may not be pushed
 
 The hook shim reads them and touches the beat. They are a copy for the hooks' sake: leases,
 journals and the state branch are the truth, and ``resume`` writes them anew.
@@ -164,6 +165,21 @@ def debts(local: Local, worktree: str | None = None) -> list[Debt]:
         if worktree in (None, debt.worktree):
             found.append(debt)
     return found
+
+
+def hide(local: Local, session: str, why: str) -> None:
+    """Keep the state branch from being pushed for this session's sake."""
+    _put(local, names.PRIVATE_FOLDER, session, f"{why}\n")
+
+
+def unhide(local: Local, session: str) -> None:
+    """Let the session be pushed: a person said so."""
+    _drop(local, names.PRIVATE_FOLDER, session)
+
+
+def hidden(local: Local) -> list[str]:
+    """Return the sessions that may not be pushed, by name."""
+    return _listed(local, names.PRIVATE_FOLDER)
 
 
 # -- the files -------------------------------------------------------------------------

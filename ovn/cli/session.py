@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ovn.cli import session_fork
+from ovn.cli import session_fork, session_share
 from ovn.cli.options import json_option
 from ovn.cli.output import Painted
 
@@ -50,6 +50,7 @@ def _row(one: Session) -> tuple[str | Painted, ...]:
 
 
 command.add_command(session_fork.fork)
+command.add_command(session_share.share)
 
 
 @command.command("show")
@@ -104,6 +105,7 @@ def _lines(one: Session) -> Iterator[tuple[str | Painted, ...]]:
         "branch": (one.branch or "").removeprefix("refs/heads/"),
         "checkpoint": one.checkpoint,
         "baseline": one.baseline,
+        "private": one.private,
         "steps": f"{one.steps}, {one.steps_failed} failed" if one.steps else None,
     }
     yield from ((f"{name + ':':12}{value}",) for name, value in facts.items() if value)

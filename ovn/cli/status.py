@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ovn.cli.context import Context
     from ovn.cli.output import Piece
+    from ovn.model.documents import Session
     from ovn.recovery.diagnosis import Verdict
     from ovn.recovery.facts import Found
     from ovn.state.view import View
@@ -83,12 +84,18 @@ def document(context: Context, view: View, found: Found, ahead: list[Verdict]) -
         },
         "values": kept,
         "uncommitted": list(found.uncommitted),
+        "private": sorted({*active.hidden(location.local), *_private(session)}),
         "damaged": [str(one) for one in view.damaged],
         "verdict": ahead[-1].verdict,
         "row": ahead[-1].row,
         "reason": ahead[-1].reason,
         "next": {"command": ahead[0].command, "feature": following.id if following else None},
     }
+
+
+def _private(session: Session | None) -> Iterator[str]:
+    if session is not None and session.private is not None:
+        yield session.id
 
 
 def _lines(told: Mapping[str, Any]) -> Iterator[tuple[Piece, ...]]:
@@ -103,6 +110,12 @@ def _lines(told: Mapping[str, Any]) -> Iterator[tuple[Piece, ...]]:
     for layer, state in told["layers"].items():
         if state and state["pending"]:
             yield (f"{'pending:':13}{state['pending']} {state['what']} ({layer})",)
+    for name in told["private"]:
+        yield (
+            "private:     ",
+            Painted(name, "red"),
+            f" recorded what looks like a secret; not pushed until 'git ovn session share {name}'",
+        )
     for sentence in told["damaged"]:
         yield Painted("damaged:", "red"), f"     {sentence}"
     following = told["next"]

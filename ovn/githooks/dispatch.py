@@ -41,6 +41,7 @@ def _judge(hook: str, where: tuple[str, str], facts: Sequence[str], environ: Map
             active=at_work,
             fence=active.fence_of(local, at_work.session) if at_work else 0,
             debts=active.debts(local, worktree),
+            private=active.hidden(local) if hook == "pre-push" else (),
             **_GATHER[hook](facts),  # type: ignore[arg-type]
         ),
     )

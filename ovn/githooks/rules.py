@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PROTECTED = (names.CONFIG_FILE, names.REGISTRY_VIEW)
 NOT_SHARED = (names.TAG_REFS, names.OVN_REFS)
+NO_STATE = (names.TAG_REFS, names.CHECKPOINT_REFS)
+"""Refs that hold files, and no results of steps."""
 
 
 class Refusal:
@@ -65,6 +67,7 @@ class Facts:
         "debts",
         "fence",
         "generation",
+        "private",
         "pushes",
         "remote",
         "run",
@@ -83,6 +86,7 @@ class Facts:
         active: Active | None = None,
         fence: int = 0,
         debts: Sequence[Debt] = (),
+        private: Sequence[str] = (),
         staged: Sequence[str] = (),
         claims: Sequence[tuple[str, str]] = (),
         pushes: Sequence[Push] = (),
@@ -96,6 +100,7 @@ class Facts:
         self.active = active
         self.fence = fence
         self.debts = debts
+        self.private = private
         self.staged = staged
         self.claims = claims
         self.pushes = pushes
@@ -199,10 +204,24 @@ def shares(facts: Facts) -> Refusal | None:
     )
 
 
+def private(facts: Facts) -> Refusal | None:
+    """Refuse to share results that look like secrets, also where state is shared."""
+    refs = [ref for push in facts.pushes if not push.deletes and (ref := push.shares())]
+    of_state = [ref for ref in refs if not ref.startswith(NO_STATE)]
+    if not facts.private or not of_state:
+        return None
+    first = facts.private[0]
+    others = f" and {len(facts.private) - 1} more" if len(facts.private) > 1 else ""
+    return Refusal(
+        f"'{of_state[0]}' holds session '{first}'{others}, which recorded what looks like a secret",
+        f"look at it with 'git ovn session show {first}'; 'git ovn session share {first}' lets it be pushed",
+    )
+
+
 RULES: dict[str, tuple[Rule, ...]] = {
     "pre-commit": (not_at_work, taken_over, in_debt, protected),
     "commit-msg": (forged,),
-    "pre-push": (shares, not_at_work, taken_over, in_debt),
+    "pre-push": (shares, private, not_at_work, taken_over, in_debt),
 }
 """Hook -> its rules, most telling first."""
 

@@ -185,6 +185,7 @@ class Session:
     steps_failed: int = 0
     folded: int = 0
     code: str | None = None
+    private: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

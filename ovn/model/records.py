@@ -54,6 +54,7 @@ TYPES: dict[str, bool] = {
     "cut": False,
     "session.code": True,
     "session.forked": True,
+    "session.private": True,
 }
 """Every record type. A new one is a line here, a definition in ``record.schema.json``, a
 reducer and a subject line."""

@@ -7,10 +7,11 @@ in here waits for anybody or runs a person's function; see ``ovn.session.effects
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ovn import active
 from ovn.clock import rfc3339
 from ovn.errors import (
     DiskFailed,
@@ -24,6 +25,7 @@ from ovn.errors import (
     StaleLease,
 )
 from ovn.model import canonical
+from ovn.redaction import holds_secret
 from ovn.session import forking, raised, results, surroundings
 from ovn.session.calls import STEP, Call, Past
 from ovn.session.effects import CURRENT, CurrentStep
@@ -32,6 +34,7 @@ from ovn.state import blobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from ovn.checkpoints import Limits
@@ -54,6 +57,9 @@ FOLD_AT = 8 * 1024 * 1024
 
 _SMALL = frozenset((bool, int, float, type(None)))
 """Types whose JSON needs no look at its length; a short text's has at most six bytes a character."""
+
+_ALONE = nullcontext()
+"""What runs under no key is no other call's."""
 
 _UNACKNOWLEDGED = (StaleLease, NoSpace, DiskFailed, ReadOnlyRepository, Locked)
 """Errors of an append: what happened is not recorded, and may not be built upon."""
@@ -100,6 +106,8 @@ class Core:
         self._occurrences: dict[tuple[str, str, str], int] = {}
         self._running: set[Any] = set()
         self._blob_bytes = 0
+        self.private = session.private is not None
+        """Whether it is kept from being shared: then nobody needs to look for secrets."""
         self.seed = seed
         """What makes idempotency keys this project's own."""
 
@@ -157,12 +165,12 @@ class Core:
         if verb in _WORK:
             self.unwinding.clear()
 
-    @contextmanager
-    def running(self, call: Call) -> Iterator[None]:
+    def running(self, call: Call) -> AbstractContextManager[None]:
         """Refuse a key that is running already: its result will be there when it is done."""
-        if call.key is None:
-            yield
-            return
+        return _ALONE if call.key is None else self._running_key(call)
+
+    @contextmanager
+    def _running_key(self, call: Call) -> Iterator[None]:
         with self.lock:
             if call.identity in self._running:
                 raise InvalidDocument(
@@ -251,9 +259,12 @@ class Core:
         """Record that a call returned ``value``. Raises InvalidDocument when that is not JSON."""
         encoded = results.encode(value)
         if type(encoded) in _SMALL or (type(encoded) is str and len(encoded) < INLINE // 6):
+            if type(encoded) is str:
+                self.look_for_secrets(encoded, f"the result of {call}")
             self.finish(call, "done", {"result": encoded, **data})
             return
         text = canonical.dump_line(encoded)
+        self.look_for_secrets(text.decode(), f"the result of {call}")
         if len(text) <= INLINE:
             self.finish(call, "done", {"result": encoded, **data})
             return
@@ -266,6 +277,19 @@ class Core:
             oid = blobs.put(self.store.location, text)
             self._blob_bytes += len(text)
             self.finish(call, "done", {"blob": {"oid": oid, "bytes": len(text)}, **data})
+
+    def look_for_secrets(self, text: str, what: str) -> None:
+        """Mark the session private, before this is recorded, when it looks like a secret.
+
+        What is recorded is not changed: a replay would lie.
+        """
+        if self.private or not holds_secret(text.replace('\\"', '"')):
+            return
+        with self.lock:
+            why = f"{what} looks like a secret"[:1000]
+            active.hide(self.store.location.local, self.id, why)
+            self.append("session.private", {"why": why})
+            self.private = True
 
     def _fold_now(self) -> bool | None:
         if self._blob_bytes < FOLD_AT:

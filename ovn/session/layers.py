@@ -177,5 +177,6 @@ class Layers:
                     hint="return what is large from a step, or write it to a file",
                 )
             core.must_go_on()
+            core.look_for_secrets(canonical.dump_line(put).decode(), f"a value of {which.name}")
             core.append("layer", {"layer": which.value, "set": put, "drop": drop})
             self._known[which] = after

@@ -297,3 +297,5 @@ def _announce(store: StateStore, config: Config, session: Session, generation: i
     active.write(store.location.local, store.location.worktree, at_work)
     active.beat(store.location.local, session.id)
     active.pay(store.location.local, session.id)
+    if session.private is not None:
+        active.hide(store.location.local, session.id, session.private)

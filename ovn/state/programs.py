@@ -64,6 +64,11 @@ def code(event: Event) -> Effect:
     return Effect.of(code=event.data["code"])
 
 
+def private(event: Event) -> Effect:
+    """Keep the session from being shared, or let it be."""
+    return Effect.of(private=event.data["why"])
+
+
 def forked(event: Event) -> Effect:
     """Let a copy begin with what its original had noted up to there."""
     fields: dict[str, Any] = {name: tuple(event.data.get(name, ())) for name in ("notes", "decisions")}

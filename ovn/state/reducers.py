@@ -307,4 +307,5 @@ REDUCERS: dict[str, Callable[[Event], Effect]] = {
     "cut": _recorded,
     "session.code": programs.code,
     "session.forked": programs.forked,
+    "session.private": programs.private,
 }

@@ -161,6 +161,9 @@ _EVENTS: dict[str, Callable[[str, dict[str, Any]], Telling]] = {
     "session.state": _state,
     "session.code": _telling("code", lambda data: data["code"] or "no version"),
     "session.forked": _telling("fork", lambda data: f"of {data['session']}, up to {data['through']}"),
+    "session.private": _telling(
+        "private", lambda data: data["why"] or "no longer: a person said that it may be shared"
+    ),
     "signal": _telling("signal", lambda data: data["name"]),
     "session.feature": _telling("feature", lambda data: data["feature"] or "none"),
     "attempt.started": _telling(

@@ -113,3 +113,23 @@ def test_git_s_lines_are_read():
     (push,) = rules.parse_pushes(lines)
     assert (push.local, push.new, push.remote, push.old) == ("refs/heads/a", NEW, "refs/heads/b", NULL)
     assert rules.parse_claims("Ovn-Session: a: b\nX:\n") == [("Ovn-Session", "a: b"), ("X", "")]
+
+
+KEPT = Push("refs/ovn/keep/state", NEW, "refs/heads/x", NULL)
+
+
+@pytest.mark.parametrize(
+    ("pushes", "rule"),
+    [
+        ([WORK, TAG, HIDDEN, DELETE], None),
+        (
+            [WORK, STATE],
+            "'refs/heads/overnight/state' holds session 'a' and 1 more, which recorded",
+        ),
+        ([KEPT], "'refs/ovn/keep/state' holds session 'a'"),
+    ],
+)
+def test_what_looks_like_a_secret_is_not_pushed_even_where_state_is_shared(pushes, rule):
+    asked = Facts(pushes=pushes, remote="origin", asked_to_share=True, private=["a", "b"])
+    refusal = judge("pre-push", asked)
+    assert (refusal.reason if refusal else None) == rule or rule in refusal.reason
