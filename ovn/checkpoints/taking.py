@@ -21,8 +21,9 @@ from ovn.model.documents import Checkpoint
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ovn.git.glance import Glance
     from ovn.git.objects import ObjectStore
-    from ovn.git.snapshot import Glance, Snapshot
+    from ovn.git.snapshot import Snapshot
     from ovn.state.store import StateStore
 
 
@@ -70,7 +71,7 @@ def take(
 
     HEAD, index, stash, branches and files are byte for byte as before. Also an automatic one is
     synced: its ref is, and a ref without its objects would stop the user's ``git gc``.
-    ``begun``: git looks at the work tree already (``snapshot.begin``).
+    ``begun``: git looks at the work tree already (``glance.begin``).
     Raises NotTrusted, NoSpace, StaleLease and the errors of the snapshot.
     """
     started = store.clock.monotonic()

@@ -38,18 +38,13 @@ def command(context: Context, label: str | None, text: str | None) -> None:
 
 
 def _take(context: Context, name: str | None, said: str | None) -> Taken:
-    """Take the checkpoint: git looks at the files while all that this needs is loaded (100 ms)."""
-    from ovn.git.run import Git
-    from ovn.git.snapshot import begin
+    from ovn.checkpoints import Request, take
+    from ovn.cli.place import limits, session_here
 
-    with begin(Git(context.location), trusted=context.filters_trusted) as begun:
-        from ovn.checkpoints import Request, take
-        from ovn.cli.place import limits, session_here
-
-        here = session_here(context)
-        kind = "named" if name else "automatic"
-        request = Request(session=here.session, label=name, kind=kind, text=said, by=here.by)
-        return take(context.store, request, limits(context), generation=here.generation, begun=begun)
+    here = session_here(context)
+    kind = "named" if name else "automatic"
+    request = Request(session=here.session, label=name, kind=kind, text=said, by=here.by)
+    return take(context.store, request, limits(context), generation=here.generation, begun=context.glance)
 
 
 def _recover(context: Context, by: str) -> None:
@@ -63,6 +58,7 @@ def _recover(context: Context, by: str) -> None:
 
     for one in operations.recover(context.store, by, limits(context)):
         context.out.note(f"operation {one.id} ({one.verb}) was half done and is now {one.state}")
+    context.look_again()
 
 
 def document(taken: Taken) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +20,12 @@ from ovn.errors import OvnError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
     from ovn.checks.trust import Book
     from ovn.clock import Clock
     from ovn.config import Config
+    from ovn.git.glance import Glance
     from ovn.git.locate import Location
     from ovn.git.settings import Settings
     from ovn.state.store import StateStore
@@ -38,6 +41,7 @@ class Context:
         self.environ = os.environ if environ is None else environ
         self.clock = clock
         self.json = False
+        self._open = ExitStack()
         self.out = Output(sys.stdout, sys.stderr, colour=self._colour)
 
     @cached_property
@@ -54,7 +58,7 @@ class Context:
         from ovn.git import offline
         from ovn.state.store import StateStore
 
-        offline.load(os.environ)
+        offline.promise(os.environ)
         listen(self.out)
         return StateStore.open(self.location)
 
@@ -73,12 +77,38 @@ class Context:
         return Book(self.state_home, self.location, self.environ.get(names.ENV_TRUST))
 
     @cached_property
-    def filters_trusted(self) -> bool:
-        """Whether filters that the repository's own configuration defines may run; true for none."""
-        from ovn.git.filters import untrusted
+    def glance(self) -> Glance:
+        """A look at the work tree that git has begun, to be used once; see ``look_ahead``."""
+        from ovn.git.glance import begin
         from ovn.git.run import Git
 
-        if not untrusted(Git(self.location), "filter"):
+        return self._open.enter_context(begin(Git(self.location), trusted=self.filters_trusted))
+
+    def look_ahead(self) -> None:
+        """Let git begin its look while the verb is loaded, which takes as long.
+
+        What stands in its way is the verb's to say, after what is wrong with its arguments.
+        """
+        with suppress(OvnError):
+            self.glance  # noqa: B018 - begun by being asked for
+
+    def look_again(self) -> None:
+        """Forget the look that was begun: files were changed since."""
+        self.__dict__.pop("glance", None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what is still under way."""
+        self._open.close()
+
+    @cached_property
+    def filters_trusted(self) -> bool:
+        """Whether filters that the repository's own configuration defines may run; true for none."""
+        from ovn.git.filters import untrusted_in
+
+        if not untrusted_in(self.settings, "filter"):
             return True
         from ovn.checks.trust import allows_filters
 

@@ -119,12 +119,15 @@ def _change_folder(args: list[str]) -> list[str]:
 
 
 def _run_verb(name: str, args: list[str]) -> int:
-    command = verbs.load(name)
     from ovn.cli.context import Context
 
-    # Not command.main(): it would print click's errors, in its words and with its exit codes.
-    with command.make_context(f"git ovn {name}", args, obj=Context(), **verbs.SETTINGS) as context:
-        answer = command.invoke(context)
+    with Context() as surroundings:
+        if name in verbs.LOOKING:
+            surroundings.look_ahead()
+        command = verbs.load(name)
+        # Not command.main(): it would print click's errors, in its words and with its exit codes.
+        with command.make_context(f"git ovn {name}", args, obj=surroundings, **verbs.SETTINGS) as context:
+            answer = command.invoke(context)
     return answer if isinstance(answer, int) else 0
 
 

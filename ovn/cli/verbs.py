@@ -68,6 +68,9 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 
+LOOKING = frozenset(("checkpoint",))
+"""Verbs that begin with git's look at all files; it begins before they are loaded."""
+
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """What every verb's click context is made with; groups hand it down."""
 

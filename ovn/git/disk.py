@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from ovn.errors import NoSpace, OvnError, ReadOnlyRepository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _MEANINGS: dict[int | None, type[OvnError]] = {
     errno.ENOSPC: NoSpace,
@@ -33,3 +35,15 @@ def disk_errors(what: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise _MEANINGS.get(error.errno, OvnError)(f"{what}: {error}") from error
+
+
+def create(path: Path, data: bytes) -> None:
+    """Write a new read-only file, synced. Raises OSError, also where one is there already."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fsync(fd)
+    finally:
+        os.close(fd)

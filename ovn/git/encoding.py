@@ -98,10 +98,9 @@ def differing(before: bytes, after: bytes) -> tuple[dict[bytes, Entry], dict[byt
 
 
 def _rows(data: bytes) -> list[tuple[bytes, bytes, bytes]]:
-    found = _ROW.findall(data)
-    if sum(len(mode) + len(name) + 22 for mode, name, _ in found) != len(data):
+    if _ROW.sub(b"", data):
         raise CorruptObject("a tree object is damaged")
-    return found
+    return _ROW.findall(data)
 
 
 def _entry(row: tuple[bytes, bytes, bytes]) -> Entry:

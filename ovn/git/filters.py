@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 from ovn.errors import NotTrusted
 from ovn.frozen import dataclass
+from ovn.git import settings
 from ovn.git.paths import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ovn.git.run import Git
+    from ovn.git.settings import Settings
 
-_OWN = (b"local", b"worktree")
 _PROGRAMS = {"filter": ("clean", "smudge", "process"), "merge": ("driver",)}
 
 
@@ -54,15 +55,19 @@ def guard(git: Git, *, trusted: bool, attribute: str = "filter") -> Guard:
 
 
 def untrusted(git: Git, section: str) -> frozenset[str]:
-    """Return the drivers whose programs only the repository's own configuration names.
+    """Return the drivers whose programs only the repository's own configuration names, as it is now."""
+    return untrusted_in(settings.read(git.location), section)
+
+
+def untrusted_in(found: Settings, section: str) -> frozenset[str]:
+    """Return the same of settings that were read. Pure.
 
     One that the user's own configuration names with the same program is the user's.
     """
-    words = git.run("config", "--show-scope", "-z", "--get-regexp", rf"^{section}\.", ok=(0, 1)).paths()
-    own: set[tuple[str, str]] = set()
-    theirs: set[tuple[str, str]] = set()
-    for scope, setting in zip(words[::2], words[1::2], strict=True):
-        key, _, value = setting.decode("utf-8", "surrogateescape").partition("\n")
-        if key.rpartition(".")[2] in _PROGRAMS[section]:
-            (theirs if scope in _OWN else own).add((key, value))
-    return frozenset(key.partition(".")[2].rpartition(".")[0] for key, value in theirs - own if value)
+    names = set()
+    for key, value in found.own:
+        first, _, rest = key.partition(".")
+        driver, _, last = rest.rpartition(".")
+        if value and first == section and last in _PROGRAMS[section]:
+            names.add(driver)
+    return frozenset(names)

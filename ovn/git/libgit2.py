@@ -8,16 +8,14 @@ before the lock), and everything that reads or writes a work tree.
 
 from __future__ import annotations
 
-import random
 import re
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pygit2
 from pygit2.enums import ObjectType, Option, RepositoryOpenFlag, SortMode
 
-from ovn import host, names
+from ovn import host
 from ovn.errors import (
     CorruptObject,
     InvalidName,
@@ -30,21 +28,15 @@ from ovn.errors import (
     RefMoved,
     UnsupportedRepository,
 )
-from ovn.git import encoding, locks, pack, trees
-from ovn.git.paths import unquote
+from ovn.git import encoding
+from ovn.git.basis import Basis, moved
 from ovn.git.run import IDENTITY, Git, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator, Sequence
 
-    from ovn.git.encoding import CommitInfo, Entry
+    from ovn.git.encoding import CommitInfo
     from ovn.git.locate import Location
-    from ovn.git.objects import Change
-
-LOCK_PATIENCE = 0.1
-"""Seconds that a ref's lock is waited for; git's own core.filesRefLockTimeout. Of our refs until
-the lock is old enough to be a dead process', too: that one is broken then."""
 
 _KINDS = {
     ObjectType.BLOB: "blob",
@@ -81,11 +73,11 @@ _HINTS = {
 }
 
 
-class Libgit2Store:
+class Libgit2Store(Basis):
     """The ObjectStore over libgit2; see ``ovn.git.objects`` for the contract."""
 
     def __init__(self, location: Location) -> None:
-        self.location = location
+        super().__init__(location)
         self._repo = self._open()
 
     def _open(self) -> pygit2.Repository:
@@ -119,51 +111,7 @@ class Libgit2Store:
         with _named(f"cannot write a {kind} object"):
             return str(self._repo.write(_TYPES[kind], data))
 
-    def write_tree(self, entries: Mapping[bytes, Entry]) -> str:
-        return self.write("tree", encoding.encode_tree(entries))
-
-    def write_commit(self, tree: str, parents: Sequence[str], message: str, *, when: datetime) -> str:
-        return self.write("commit", encoding.encode_commit(tree, parents, message, when))
-
-    def write_tag(self, target: str, name: str, message: str, when: datetime) -> str:
-        with _named(f"cannot tag '{target}'"):
-            number, _ = self._repo.odb.read_header(target)
-        kind = _KINDS[ObjectType(number)]
-        return self.write("tag", encoding.encode_tag(target, kind, name, message, when))
-
-    def write_pack(self, objects: Sequence[tuple[str, bytes]]) -> pack.Pack:
-        return pack.store(self.location, pack.encode(objects))
-
-    # -- trees and commits -------------------------------------------------------------
-
-    def entries(self, tree: str) -> dict[bytes, Entry]:
-        return encoding.decode_tree(self._tree(tree))
-
-    def _tree(self, tree: str) -> bytes:
-        kind, data = self.read(tree)
-        while (inner := encoding.peeled(kind, data)) is not None:
-            kind, data = self.read(inner)
-        if kind != "tree":
-            raise CorruptObject(f"'{tree}' is a {kind}, not a tree")
-        return data
-
-    def find(self, treeish: str, path: str) -> Entry | None:
-        return trees.find(self._tree, treeish, unquote(path))
-
-    def blob(self, treeish: str, path: str) -> bytes | None:
-        entry = self.find(treeish, path)
-        return self.read(entry.oid)[1] if entry is not None and entry.kind == "blob" else None
-
-    def changes(self, old: str | None, new: str | None) -> list[Change]:
-        return trees.changes(self._tree, old, new)
-
-    def commit(self, oid: str) -> CommitInfo:
-        kind, data = self.read(oid)
-        while kind == "tag" and (inner := encoding.peeled(kind, data)) is not None:
-            oid, (kind, data) = inner, self.read(inner)
-        if kind != "commit":
-            raise CorruptObject(f"'{oid}' is a {kind}, not a commit")
-        return encoding.decode_commit(oid, data)
+    # -- history -----------------------------------------------------------------------
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         with _named(f"cannot walk from '{descendant}' to '{ancestor}'"):
@@ -225,19 +173,6 @@ class Libgit2Store:
                     found[ref.raw_name.decode("utf-8", "surrogateescape")] = str(ref.resolve().target)
         return dict(sorted(found.items()))
 
-    def update_ref(self, ref: str, new: str | None, expected: str | None, reason: str) -> None:
-        ours = ref == names.STATE_REF or ref.startswith((names.OVN_REFS, names.TAG_REFS))
-        deadline = time.monotonic() + LOCK_PATIENCE + (locks.STALE if ours else 0)
-        while True:
-            try:
-                return self._swap(ref, new, expected, reason)
-            except Locked:
-                if time.monotonic() > deadline:
-                    raise
-                if ours:
-                    locks.break_stale_locks(self.location, ref)
-                time.sleep(random.uniform(0.001, 0.01))  # noqa: S311  jitter, not a secret
-
     def _remove_packed(self, ref: str, expected: str) -> None:
         """Delete by git itself, which lives on when this process is killed.
 
@@ -252,7 +187,7 @@ class Libgit2Store:
         if answer.code:
             raise failure(("update-ref", "-d", ref), answer)
 
-    def _swap(self, ref: str, new: str | None, expected: str | None, reason: str) -> None:
+    def swap(self, ref: str, new: str | None, expected: str | None, reason: str) -> None:
         """Lock, look again, write: the same for creating, moving and deleting."""
         if expected is None:
             self._make_way(ref)
@@ -300,44 +235,7 @@ class Libgit2Store:
                 )
             target = str(found.target)
         if target != expected:
-            raise RefMoved(
-                f"'{ref}' is at {_show(target)}, not at {_show(expected)}", found=target, expected=expected
-            )
-
-    def _make_way(self, ref: str) -> None:
-        """Refuse to create ``a/b`` beside ``a`` or ``a`` beside ``a/b``.
-
-        A transaction itself does not look; where one of the two is packed both would be made.
-        """
-        parts = ref.split("/")
-        above = ("/".join(parts[:n]) for n in range(3, len(parts)))
-        other = next((name for name in above if self._target(name) is not None), None)
-        other = other or self._in_packed(
-            re.escape(ref) + "/[^\n]*"
-        )  # a loose one is in the file system's way
-        if other is not None:
-            raise _clash(ref, other)
-
-    def _in_packed(self, pattern: str) -> str | None:
-        """Return the first packed ref that matches; all refs from libgit2 take 94 ms at 10,000 loose."""
-        try:
-            packed = (self.location.common_dir / "packed-refs").read_bytes()
-        except FileNotFoundError:
-            return None
-        match = re.search(b"^[0-9a-f]{40} (" + pattern.encode() + b")$", packed, re.MULTILINE)
-        return match[1].decode("utf-8", "surrogateescape") if match is not None else None
-
-
-def _clash(ref: str, other: str) -> RefClash:
-    branch = other.removeprefix("refs/heads/")
-    rename = f"rename that branch: 'git branch -m {branch} {branch.replace('/', '-')}-work'"
-    return RefClash(
-        f"'{ref}' cannot exist beside '{other}'", hint=rename if branch != other else None, ref=other
-    )
-
-
-def _show(oid: str | None) -> str:
-    return f"'{oid}'" if oid is not None else "nothing"
+            raise moved(ref, target, expected)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The object side of git as the rest of the program sees it: one Protocol.
 
-Ids are 40 hex digits, refs are full names. ``ovn.git.libgit2`` implements it; a second
-implementation over git's plumbing commands (for SHA-256 and reftable) has to pass the same
-contract tests, tests/git/test_objects_contract.py.
+Ids are 40 hex digits, refs are full names. ``ovn.git.libgit2`` implements all of it, and
+``ovn.git.plain`` what is usual without libgit2's time to load. Both pass the same contract
+tests, tests/git/test_objects_contract.py, as would one for SHA-256 and reftable.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from ovn.git.locate import Location
     from ovn.git.pack import Pack
 
-__all__ = ["Change", "CommitInfo", "Entry", "ObjectStore", "open_store"]
+__all__ = ["Change", "CommitInfo", "Entry", "ObjectStore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +114,3 @@ class ObjectStore(Protocol):
     def changes(self, old: str | None, new: str | None) -> list[Change]:
         """Return the files that differ between two commits or trees, sorted by path; None is empty."""
         ...
-
-
-def open_store(location: Location) -> ObjectStore:
-    """Open a repository's objects; raises UnsupportedRepository naming what stands against it."""
-    from ovn.git.libgit2 import Libgit2Store
-
-    return Libgit2Store(location)

@@ -22,7 +22,7 @@ from ovn import host
 from ovn.crash import crash_point
 from ovn.errors import OvnError
 from ovn.frozen import dataclass
-from ovn.git.disk import disk_errors
+from ovn.git.disk import create, disk_errors
 from ovn.git.encoding import object_id
 from ovn.git.owner import Owner
 
@@ -171,10 +171,10 @@ def store(location: Location, encoded: EncodedPack) -> Pack:
         try:
             where.mkdir(parents=True, exist_ok=True)
             crash_point("pack.before_keep")
-            _write(keep, Owner.me().line.encode())
-            _write(body, encoded.pack)
+            create(keep, Owner.me().line.encode())
+            create(body, encoded.pack)
             crash_point("pack.before_index")
-            _write(unfinished, encoded.index)
+            create(unfinished, encoded.index)
             unfinished.rename(index)
             host.sync_path(where)
             crash_point("pack.after_index")
@@ -185,17 +185,6 @@ def store(location: Location, encoded: EncodedPack) -> Pack:
                     path.unlink()
             raise
     return Pack(name, encoded.oids, keep)
-
-
-def _write(path: Path, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _note(location: Location, name: str) -> None:

@@ -138,6 +138,21 @@ class Git:
         place = self.location.top or self.location.git_dir
         return Started(args, self._command(who), place, self._environment(index, env, who), stdin)
 
+    def converse(self, *args: str) -> subprocess.Popen[bytes]:
+        """Start a git that answers questions, by pipes. It sees no replacement objects; it ends with us.
+
+        Its own words are lost: who asks finds the answers missing.
+        """
+        return subprocess.Popen(
+            [*self._command(As.OVN), *args],
+            cwd=self.location.top or self.location.git_dir,
+            env=self._environment(None, {"GIT_NO_REPLACE_OBJECTS": "1"}, As.OVN),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
     def _command(self, who: As) -> list[str]:
         settings = self._overrides if who is As.USER else (*HARDENED, *self._overrides)
         switches = [part for setting in settings for part in ("-c", setting)]

@@ -20,14 +20,21 @@ if TYPE_CHECKING:
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False, "": False}
 _NUMBER = re.compile(r"\s*([+-]?(?:0[xX][0-9a-fA-F]+|\d+))([kKmMgG]?)\Z")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_OWN = frozenset(("local", "worktree"))
+"""Scopes of the repository's own files; what the person's own say too is the person's."""
+
 _ASKED = re.compile(r"GIT_CONFIG_(PARAMETERS|COUNT|KEY_\d+|VALUE_\d+)\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All values of all keys, as they were when read; a key without ``=`` has the value None."""
+    """All values of all keys, as they were when read; a key without ``=`` has the value None.
+
+    ``own`` are those that the repository's own files give, which somebody else may have written.
+    """
 
     values: Mapping[str, tuple[str | None, ...]]
+    own: frozenset[tuple[str, str | None]] = frozenset()
 
     def all(self, key: str) -> tuple[str | None, ...]:
         """Return every value of a key, the last wins; keys compare as git compares them."""
@@ -83,12 +90,16 @@ def read(location: Location) -> Settings:
     inherits it. Raises GitFailed with git's words for a file that git cannot read.
     """
     asked = {name: value for name, value in os.environ.items() if _ASKED.match(name)}
-    answer = Git(location).run("config", "--list", "-z", env=asked, who=As.USER)
+    answer = Git(location).run("config", "--list", "--show-scope", "-z", env=asked, who=As.USER)
+    words = answer.out.decode("utf-8", "surrogateescape").split("\0")[:-1]
     values: dict[str, tuple[str | None, ...]] = {}
-    for item in answer.out.decode("utf-8", "surrogateescape").split("\0")[:-1]:
-        key, equals, value = item.partition("\n")
-        values[key] = (*values.get(key, ()), value if equals else None)
-    return Settings(values)
+    scopes: dict[tuple[str, str | None], set[str]] = {}
+    for scope, item in zip(words[::2], words[1::2], strict=True):
+        key, equals, text = item.partition("\n")
+        value = text if equals else None
+        values[key] = (*values.get(key, ()), value)
+        scopes.setdefault((key, value), set()).add(scope)
+    return Settings(values, frozenset(setting for setting, found in scopes.items() if found <= _OWN))
 
 
 def get(location: Location, key: str, default: str | None = None) -> str | None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import secrets
 import signal
 import stat
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ovn.errors import CorruptObject, GitFailed, Unsettled
@@ -29,10 +28,11 @@ from ovn.git.pack import encode
 from ovn.git.paths import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ovn.git.encoding import Entry
+    from ovn.git.glance import Glance
     from ovn.git.locate import Location
     from ovn.git.objects import ObjectStore
     from ovn.git.run import Git
@@ -77,28 +77,6 @@ class Snapshot:
         return len(self.paths)
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """A look at the work tree that git has begun; ``index`` is the index's signature before it."""
-
-    guard: filters.Guard
-    trusted: bool
-    index: tuple[int, int, int] | None
-    asked: status.Asked
-
-
-@contextmanager
-def begin(git: Git, *, trusted: bool = True) -> Iterator[Glance]:
-    """Let git look at the work tree while the caller does what else there is to do.
-
-    Half of a snapshot's time is git's look, and a process takes as long to load libgit2.
-    """
-    guard = filters.guard(git, trusted=trusted)
-    index = indexes.signature(git.location)
-    with status.begin(guard.git, into_submodules=trusted) as asked:
-        yield Glance(guard, trusted, index, asked)
-
-
 def take(
     git: Git,
     objects: ObjectStore,
@@ -113,7 +91,7 @@ def take(
     Sizes above the caps are left out and recorded. ``trusted=False`` runs no filter that the
     repository's own configuration defines and raises NotTrusted for a changed path that needs
     one. Hold ``gc_guard`` until a ref names the result, and ``syncfs`` before. ``begun`` is
-    a look that ``begin`` began, not used before, with its own ``trusted``.
+    a look that ``glance.begin`` began, not used before, with its own ``trusted``.
     Raises GitFailed, NoSpace, ReadOnlyRepository, CorruptObject.
     """
     trusted = begun.trusted if begun else trusted

@@ -17,7 +17,7 @@ from ovn import names
 from ovn.clock import SYSTEM, rfc3339
 from ovn.errors import InvalidDocument, NotInitialised, OvnError
 from ovn.git.locks import repository_lock
-from ovn.git.objects import open_store
+from ovn.git.opening import open_store
 from ovn.model import canonical, records
 from ovn.model.documents import FORMAT, Project
 from ovn.state import log, reducers, rollup, segments

@@ -14,11 +14,13 @@ import pytest
 
 from ovn.git import inprogress, restore, snapshot, writing
 from ovn.git.locate import locate
-from ovn.git.objects import ObjectStore, open_store
+from ovn.git.opening import open_store
 from ovn.git.run import Git
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ovn.git.objects import ObjectStore
 
 KEPT_FLAGS = 0x60008000
 """Of 'ls-files --debug': skip-worktree, intent-to-add, assume-unchanged; the others live in memory."""

@@ -14,7 +14,7 @@ from ovn import host
 from ovn.errors import Locked
 from ovn.git import pack
 from ovn.git.gc import gc_guard, rollup
-from ovn.git.objects import open_store
+from ovn.git.opening import open_store
 
 HOLD = (
     "import sys; from pathlib import Path; from ovn.git.locate import locate;"

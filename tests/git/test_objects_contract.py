@@ -31,9 +31,11 @@ from ovn.git.encoding import object_id
 from ovn.git.gc import gc_guard
 from ovn.git.libgit2 import Libgit2Store
 from ovn.git.locate import Location
-from ovn.git.objects import Change, Entry, open_store
+from ovn.git.objects import Change, Entry
+from ovn.git.opening import open_store
+from ovn.git.plain import PlainStore
 
-OPENERS = {"libgit2": Libgit2Store}
+OPENERS = {"libgit2": Libgit2Store, "plain": PlainStore}
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NOWHERE = "12" * 20
 

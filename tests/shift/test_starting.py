@@ -12,7 +12,7 @@ import pytest
 from ovn import active, features, names
 from ovn.config import Config
 from ovn.errors import HandoffRefused, LeaseHeld, NotFound, NotInitialised, Refused
-from ovn.git.objects import open_store
+from ovn.git.opening import open_store
 from ovn.model import codec
 from ovn.model.documents import Command, Evidence
 from ovn.model.records import make

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ovn.git.objects import open_store
+from ovn.git.opening import open_store
 from ovn.state.draft import Draft
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from ovn import names
 from ovn.checkpoints import telling
 from ovn.clock import rfc3339
 from ovn.git.encoding import FILE, Entry
-from ovn.git.objects import open_store
+from ovn.git.opening import open_store
 from ovn.model import canonical, codec
 from ovn.model.documents import Checkpoint, Feature, Holder, Lease, Project, Session
 from ovn.model.records import make, payload

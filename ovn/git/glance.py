@@ -1,0 +1,37 @@
+"""A look at the work tree that git begins, so that the caller can do something else meanwhile.
+
+Half of a snapshot's time is git's look, and a program takes as long to be loaded.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ovn.frozen import dataclass
+from ovn.git import filters, status
+from ovn.git import index as indexes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ovn.git.run import Git
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A look that git has begun; ``index`` is the index's signature before it."""
+
+    guard: filters.Guard
+    trusted: bool
+    index: tuple[int, int, int] | None
+    asked: status.Asked
+
+
+@contextmanager
+def begin(git: Git, *, trusted: bool = True) -> Iterator[Glance]:
+    """Let git look at the work tree; at the end of the ``with`` block it looks no more."""
+    guard = filters.guard(git, trusted=trusted)
+    index = indexes.signature(git.location)
+    with status.begin(guard.git, into_submodules=trusted) as asked:
+        yield Glance(guard, trusted, index, asked)

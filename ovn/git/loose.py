@@ -1,0 +1,74 @@
+"""Loose objects, read and written as files: ``objects/ab/cdef...``, one zlib stream each.
+
+As in git's object-file.c: written beside its place, synced, and only then given its name.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+from ovn.git.disk import create, disk_errors
+from ovn.git.encoding import object_id
+from ovn.host import sync_path
+
+LEVEL = 1
+
+
+def read(common_dir: Path, oid: str) -> tuple[str, bytes] | None:
+    """Return a loose object's kind and bytes; None when it is not there or not whole."""
+    try:
+        with open(_place(common_dir, oid), "rb", buffering=0) as file:  # noqa: PTH123  quicker
+            head, _, data = zlib.decompress(file.read()).partition(b"\0")
+    except (OSError, zlib.error):
+        return None
+    kind = head.partition(b" ")[0].decode("ascii", "replace")
+    return (kind, data) if object_id(kind, data) == oid else None
+
+
+def is_there(common_dir: Path, oid: str) -> bool:
+    """Tell whether a loose object is there; one that a power cut left empty is not."""
+    try:
+        return os.stat(_place(common_dir, oid)).st_size > 0  # noqa: PTH116
+    except OSError:
+        return False
+
+
+def write(common_dir: Path, kind: str, data: bytes) -> str:
+    """Store an object, synced, and return its id; a damaged one in its place is replaced.
+
+    Raises NoSpace, ReadOnlyRepository, OvnError; then it is not there.
+    """
+    oid = object_id(kind, data)
+    path = Path(_place(common_dir, oid))
+    with disk_errors(f"cannot write a {kind} object"):
+        if read(common_dir, oid) is not None:
+            _keep(path)
+            return oid
+        if not path.parent.is_dir():
+            path.parent.mkdir(exist_ok=True)
+            sync_path(path.parent.parent)
+        scratch = path.with_name(f"tmp_obj_{secrets.token_hex(8)}")  # a name that git's prune clears
+        try:
+            create(scratch, zlib.compress(b"%s %d\0" % (kind.encode(), len(data)) + data, LEVEL))
+            scratch.rename(path)
+        except BaseException:
+            with suppress(OSError):
+                scratch.unlink()
+            raise
+        sync_path(path.parent)
+    return oid
+
+
+def _keep(path: Path) -> None:
+    """Sync an object that somebody's git wrote a moment ago, and make it young, so that prune leaves it."""
+    sync_path(path)
+    with suppress(PermissionError):  # another user's; it is there, and that is what counts
+        os.utime(path)
+
+
+def _place(common_dir: Path, oid: str) -> str:
+    return f"{common_dir}/objects/{oid[:2]}/{oid[2:]}"  # a hundred times in a checkpoint: no Path
