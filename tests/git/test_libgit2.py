@@ -9,14 +9,14 @@ import pytest
 
 from ovn import names
 from ovn.errors import OvnError
-from ovn.git.objects import open_store
+from ovn.git.libgit2 import Libgit2Store
 
 WORDS = "failed to open directory 'refs/heads/overnight' for fsync: No such file or directory"
 
 
 @pytest.fixture
 def store(repo):
-    return open_store(repo.location)
+    return Libgit2Store(repo.location)
 
 
 def commit(store, text):
