@@ -25,20 +25,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """``session:`` limits of one shift."""
+    """``session:`` limits of one shift.
+
+    ``stuck_failures``: failures of one tool without progress, ``stuck_minutes``: time without any.
+    """
 
     max_runtime_hours: float = 10
     max_idle_minutes: float = 30
     silence_minutes: float = 10
     checkpoint_interval_minutes: float = 15
     start_deadline_seconds: float = 60
+    stuck_minutes: float = 90
+    stuck_failures: int = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """``budget:`` what a night may cost; ``max_cost_usd`` None is without a limit."""
+    """``budget:`` what a night may cost; ``max_cost_usd`` and ``max_tokens`` None are without a limit."""
 
     max_cost_usd: float | None = 50.0
+    max_tokens: int | None = None
     warning_threshold_pct: float = 80
     max_sessions: int = 40
     max_attempts_per_feature: int = 3

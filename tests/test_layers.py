@@ -42,6 +42,7 @@ MAY_PRINT = {
     "ovn/agents/": "the entry of the agents' hooks",
     "ovn/agenthooks/": "the entry of the agents' hooks",
     "ovn/runner/launch.py": "a process of its own: what becomes the agent",
+    "ovn/runner/janitor.py": "a process of its own: what ends the agents of a killed runner",
     "ovn/state/rollup.py": "a process of its own: what rolls packs up",
     "ovn/demo/agent.py": "a process of its own: the agent of the demo",
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ovn import config
     from ovn.agents.events import Account, Event, Line
+    from ovn.agents.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ class Agent(Protocol):
         """Return the variables that this agent needs beside the allowed and the marked ones."""
         ...
 
-    def cost(self, task: Task) -> float:
-        """Return what the attempt cost so far, in USD, as far as the agent tells."""
+    def spent(self, task: Task) -> Usage:
+        """Return what the attempt alone used so far, tokens and USD, as far as the agent tells."""
         ...
 
     def limit_end(self, told: Account, environ: Mapping[str, str], now: datetime) -> float | None:

@@ -117,9 +117,9 @@ def health(settings: Settings, folder: Path, environ: Mapping[str, str]) -> str 
 # -- reading ---------------------------------------------------------------------------
 
 
-def cost(task: Task) -> float:
-    """Return what the attempt cost so far, in USD."""
-    return past.spent(events, task.folder, of_session=_counts_session).cost
+def spent(task: Task) -> Usage:
+    """Return what the attempt alone used so far."""
+    return past.spent(events, task.folder, of_session=_counts_session)
 
 
 def _counts_session(told: Account) -> bool:

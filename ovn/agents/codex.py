@@ -130,13 +130,8 @@ def health(settings: Settings, folder: Path, environ: Mapping[str, str]) -> str 
 # -- reading ---------------------------------------------------------------------------
 
 
-def cost(task: Task) -> float:  # noqa: ARG001 - the agents' common shape
-    """Return 0: Codex tells tokens and no price."""
-    return 0.0
-
-
 def spent(task: Task) -> Usage:
-    """Return the tokens of this attempt: Codex counts the thread."""
+    """Return the tokens of this attempt: Codex counts the thread, and tells no price."""
     return past.spent(events, task.folder, of_session=lambda _: True)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.agents import past
+from ovn.agents.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,7 +41,12 @@ def environment(settings: Settings, task: Task) -> dict[str, str]:  # noqa: ARG0
     return {names.ENV_COST: str(_cost_file(task))}
 
 
-def cost(task: Task) -> float:
+def spent(task: Task) -> Usage:
+    """Return what the program says that it cost: all that is known of it."""
+    return Usage(cost=_cost(task))
+
+
+def _cost(task: Task) -> float:
     """Return the last number in the cost file; 0 without one, or for what is no cost."""
     try:
         with _cost_file(task).open("rb") as file:

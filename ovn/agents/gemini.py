@@ -86,9 +86,9 @@ def health(settings: Settings, folder: Path, environ: Mapping[str, str]) -> str 
     return ours.why_not_found("gemini", "npm install -g @google/gemini-cli", environ)
 
 
-def cost(task: Task) -> float:  # noqa: ARG001 - the agents' common shape
-    """Return 0: Gemini CLI tells tokens and no price."""
-    return 0.0
+def spent(task: Task) -> Usage:
+    """Return what the attempt alone used so far: Gemini CLI tells tokens and no price."""
+    return past.spent(events, task.folder)
 
 
 def events(line: Line) -> Iterator[Event]:

@@ -74,9 +74,9 @@ def health(settings: Settings, folder: Path, environ: Mapping[str, str]) -> str 
     return ours.why_not_found("opencode", "npm install -g opencode-ai", environ)
 
 
-def cost(task: Task) -> float:
-    """Return what the attempt cost so far, in USD: opencode tells each step's price."""
-    return past.spent(events, task.folder).cost
+def spent(task: Task) -> Usage:
+    """Return what the attempt alone used so far: opencode tells each step's tokens and price."""
+    return past.spent(events, task.folder)
 
 
 def events(line: Line) -> Iterator[Event]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--max-hours", type=click.FloatRange(0, min_open=True), metavar="H", help="End after H hours.")
 @click.option("--max-sessions", type=click.IntRange(1), metavar="N", help="End after N sessions.")
 @click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="End when that much is spent.")
+@click.option("--max-tokens", type=click.IntRange(0), metavar="N", help="End when that many are used.")
 @click.option("--feature", "features", multiple=True, metavar="ID", help="Work on this one; repeatable.")
 @click.option("--current-branch", "current", is_flag=True, help="Work on the branch that is checked out.")
 @click.option("--branch", metavar="NAME", help="Work on this branch; made if there is none.")
@@ -120,6 +121,7 @@ def _wish(context: Context, voice: Voice, options: dict[str, Any]) -> Wish:
         max_hours=options["max_hours"] or config.session.max_runtime_hours,
         max_sessions=options["max_sessions"] or config.budget.max_sessions,
         max_cost=config.budget.max_cost_usd if options["max_cost"] is None else options["max_cost"],
+        max_tokens=config.budget.max_tokens if options["max_tokens"] is None else options["max_tokens"],
     )
     return Wish(
         ground=wanted,

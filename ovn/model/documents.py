@@ -362,8 +362,19 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What the watchdog saw in a night: a gap, a warning, a limit, an agent that got nowhere ..."""
+
+    at: str
+    what: str
+    text: str
+    session: str | None = None
+    feature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """``runs/<id>.json``: one night. ``state``: running, ended; ``stop`` says why it ended."""
+    """``runs/<id>.json``: one night. ``onto``: the branch from before, ``watch``: what was seen."""
 
     version: int
     id: str
@@ -382,3 +393,6 @@ class Run:
     stop: str | None = None
     exit_code: int | None = None
     ended: str | None = None
+    tokens: int = 0
+    onto: str | None = None
+    watch: tuple[Seen, ...] = ()

@@ -8,33 +8,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ovn import active, checkpoints, names
-from ovn.agents import ours
-from ovn.checks import health
+from ovn import names
 from ovn.clock import rfc3339
 from ovn.crash import crash_point
-from ovn.errors import GitFailed, Locked, NoSpace, StaleLease, Unhealthy
+from ovn.errors import Unhealthy
 from ovn.frozen import dataclass
 from ovn.model import codec, records
 from ovn.model.documents import Usage
 from ovn.runner.process import AgentProcess, Launch, Limits, Outcome
+from ovn.runner.watcher import Ears
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ovn import agents
+    from ovn.agents import usage as used
     from ovn.agents.events import Account
     from ovn.runner.process import Wish
+    from ovn.runner.watcher import Watcher
     from ovn.state.store import StateStore
-
-PULSE_SECONDS = 1.0
 
 LOG = "agent.log"
 """In the folder of an attempt."""
-
-DISK_SECONDS = 15.0
-"""How often the disk is looked at while an agent works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,6 @@ class Order:
     head: str | None
     prompt: str
     limits: Limits
-    checkpoint_seconds: float
     resume: bool = False
     begin: str | None = None
     agent_session: str | None = None
@@ -63,16 +58,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How the agent's process ended, what it cost, and what went wrong around it, if anything.
+    """How the agent's process ended, what it used, and what went wrong around it, if anything.
 
-    ``trouble`` is a stop word (``disk``, ``lost-lease``, ``hooks-off``) or None; ``told`` is what
-    the agent's own stream says.
+    ``trouble`` is a stop word (``disk``, ``lost-lease``, ``hooks-off`` ...) or None, ``enough``
+    why the watchdog ended this attempt alone; ``told`` is what the agent's own stream says.
     """
 
     outcome: Outcome
-    cost: float
+    used: used.Usage
     trouble: str | None
     told: Account
+    enough: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,78 +78,6 @@ class Agent:
     module: agents.Agent
     settings: agents.Settings
     environ: Mapping[str, str]
-
-
-class Watcher:
-    """What the runner does beside a working agent: checkpoints, a look at the disk."""
-
-    def __init__(
-        self,
-        store: StateStore,
-        order: Order,
-        limits: checkpoints.Limits,
-        *,
-        tell: Callable[[str], None] = lambda _: None,
-        pulse: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        self._store = store
-        self._order = order
-        self._limits = limits
-        self._tell = tell
-        self._pulse = pulse
-        now = self._began = self._pulse_at = store.clock.monotonic()
-        self._written = 0
-        self._checkpoint_at = now + order.checkpoint_seconds
-        self._disk_at = now + DISK_SECONDS
-        self._hooks = False
-        self.trouble: str | None = None
-        self.look: Callable[[], None] = lambda: None
-
-    def tick(self, written: int) -> None:
-        """Do what is due; ``written`` is how many bytes the agent put out so far.
-
-        An error that the agent's work can go on with is told and survived.
-        """
-        now = self._store.clock.monotonic()
-        if now >= self._pulse_at:
-            self._pulse_at = now + PULSE_SECONDS
-            self._beat(written)
-            seconds = int(now - self._began)
-            self._pulse(f"{self._order.feature}: attempt {self._order.number}, {seconds} s, {written} bytes")
-        if now >= self._disk_at:
-            self._disk_at = now + DISK_SECONDS
-            self.look()
-            if not health.disk_of(self._store.location.common_dir).ok:
-                self.trouble = "disk"
-        if now >= self._checkpoint_at:
-            self._checkpoint_at = now + self._order.checkpoint_seconds
-            self._checkpoint()
-
-    def look_for_hooks(self, folder: Path, seconds: float | None) -> None:
-        """Note that the agent's hooks are off when none left its sign in time: nothing guards it then."""
-        if seconds is None or self._hooks or self._store.clock.monotonic() - self._began < seconds:
-            return
-        self._hooks = (folder / ours.HOOKS_FILE).exists()
-        if not self._hooks:
-            self.trouble = "hooks-off"
-
-    def _beat(self, written: int) -> None:
-        """Leave a sign of life for an agent that talks: what it changes meanwhile is its own."""
-        if written != self._written:
-            self._written = written
-            active.beat(self._store.location.local, self._order.session)
-
-    def _checkpoint(self) -> None:
-        text = f"attempt {self._order.number} at {self._order.feature}"
-        request = checkpoints.Request(self._order.session, kind="automatic", text=text, by="runner")
-        try:
-            checkpoints.take(self._store, request, self._limits, generation=self._order.generation)
-        except NoSpace:
-            self.trouble = "disk"
-        except StaleLease:
-            self.trouble = "lost-lease"
-        except (GitFailed, Locked) as error:
-            self._tell(f"no checkpoint this time: {error}")
 
 
 def folder_of(store: StateStore, run: str, session: str, number: int) -> Path:
@@ -167,10 +91,12 @@ def carry_out(
     agent: Agent,
     *,
     wish: Callable[[], Wish],
-    watcher: Watcher,
+    watch: Callable[[Ears], Watcher],
     tell: Callable[..., None] = lambda *_: None,
 ) -> Result:
-    """Let the agent work once and return how it ended; ``tell`` gets what the janitor must know.
+    """Let the agent work once and return how it ended.
+
+    ``watch`` makes the watcher that sits beside it, ``tell`` gets what the janitor must know.
 
     Raises Unhealthy when it cannot be started (recorded as the attempt's end), StaleLease.
     """
@@ -186,7 +112,8 @@ def carry_out(
     launch = _launch(store, order, agent, task)
     _record(store, order, "attempt.started", _started(store, order, launch))
     crash_point("run.before_launch")
-    with AgentProcess(launch, store.clock, tell=tell) as process:
+    watcher = watch(Ears(reader, lambda: agent.module.spent(task), agent.module.HOOKED))
+    with AgentProcess(launch, store.clock, tell=tell, hear=watcher.stream.hear) as process:
         _record(store, order, "attempt.launched", _launched(order, process))
         try:
             process.open()
@@ -198,10 +125,11 @@ def carry_out(
         def wished() -> Wish:
             if agent.module.HOOKED and watcher.trouble is None:
                 watcher.look_for_hooks(task.folder, order.limits.start)
-            return wish() or ("stop" if watcher.trouble else None)
+            return wish() or ("stop" if watcher.trouble or watcher.enough else None)
 
         outcome = process.watch(order.limits, wish=wished, tick=lambda: watcher.tick(process.written))
-    return Result(outcome, agent.module.cost(task), watcher.trouble, past.account(reader, folder))
+    told = past.account(reader, folder)
+    return Result(outcome, agent.module.spent(task), watcher.trouble, told, watcher.enough)
 
 
 def record_end(
@@ -217,10 +145,10 @@ def record_end(
 
 def usage_of(result: Result) -> Usage | None:
     """Return what the attempt used; None where the agent told nothing of it."""
-    told = result.told.usage
-    if not told.tokens and not result.cost:
+    told = result.used
+    if not told.tokens and not told.cost:
         return None
-    return Usage(told.input, told.output, told.cached, result.cost or None)
+    return Usage(told.input, told.output, told.cached, told.cost or None)
 
 
 def words(outcome: Outcome, limits: Limits) -> str:

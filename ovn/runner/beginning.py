@@ -12,8 +12,9 @@ from ovn.checks import commands, health, trust
 from ovn.clock import parse_rfc3339, rfc3339
 from ovn.crash import crash_point
 from ovn.frozen import dataclass
+from ovn.git import snapshot
 from ovn.model.documents import Run
-from ovn.runner import ground, limits, night, runs, sole, stop
+from ovn.runner import awake, ground, limits, night, runs, sole, stop
 from ovn.runner.attempt import Agent
 from ovn.runner.janitor import Janitor
 
@@ -104,6 +105,8 @@ def hold(store: StateStore, config: Config, wish: Wish, begun: Callable[[Begun],
         hired = Janitor(there.location.local, there.location.worktree, run, store.clock)
         janitor = stack.enter_context(hired)
         begun(beginning)
+        if stack.enter_context(awake.kept(wish.environ, f"run {run}")):
+            wish.tell("the machine is kept awake until it ends")
         crash_point("run.after_start")
         stopping = stack.enter_context(stop.Stopping(_stop_file(store, wish, run), run))
         service = stack.enter_context(notify.Service(wish.environ))
@@ -163,6 +166,7 @@ def _begin(store: StateStore, config: Config, wish: Wish, agent: str) -> Begun:
     now = store.clock.now()
     run = names.new_id(now)
     book = trust.Book(wish.trust_home, store.location, wish.trust_given)
+    before = snapshot.branch(store.location)
     where = ground.take(store, wish.ground, run, night.sizes(config, book, store.location))
     end = limits.deadline(wish.limits, now)
     document = Run(
@@ -173,6 +177,7 @@ def _begin(store: StateStore, config: Config, wish: Wish, agent: str) -> Begun:
         worktree=where.location.worktree,
         branch=where.branch,
         base=where.base,
+        onto=before,
         agent=agent,
         limits=wish.limits.record(),
         features=wish.features,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 from ovn import baseline, features
@@ -12,7 +11,7 @@ from ovn.errors import NotTrusted, OvnError
 from ovn.git import worktrees
 from ovn.git.run import Git
 from ovn.githooks import install
-from ovn.runner import beginning, sole
+from ovn.runner import awake, beginning, sole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,8 +25,6 @@ BASELINE_SECONDS = 30.0
 VERIFY_SECONDS = 10.0
 TOGETHER = 20.0
 """Seconds for the verify commands of all features: the whole check is over within a minute."""
-
-INHIBITORS = ("systemd-inhibit", "caffeinate")
 
 
 def look(store: StateStore, config: Config, wish: Wish) -> Iterator[Finding]:
@@ -100,11 +97,11 @@ def _hooks(store: StateStore) -> Finding:
 
 
 def _awake(environ: Mapping[str, str]) -> Finding:
-    """Tell how the machine can be kept awake; a server that never sleeps needs nothing."""
-    for program in INHIBITORS:
-        if shutil.which(program, path=environ.get("PATH")):
-            return Finding("sleep", True, f"keep the machine awake with '{program} git ovn run'")
-    return Finding("sleep", True, "no sleep inhibitor here; see that the machine does not sleep")
+    """Tell whether the machine will be kept awake; a server that never sleeps needs nothing."""
+    with awake.kept(environ, "git ovn run --check") as holds:
+        if holds:
+            return Finding("sleep", True, "the machine will be kept awake")
+    return Finding("sleep", True, "it cannot be kept awake from here; see that it does not fall asleep")
 
 
 def _baseline(store: StateStore, config: Config, wish: Wish) -> Finding:

@@ -41,7 +41,7 @@ def judge(night: Night, going: Going, at: Standing) -> End | None:
     if failed is None:
         night.tell(f"{going.feature}: done")
         return None
-    _count(night, going, failed)
+    count(night, going, failed)
     return None
 
 
@@ -116,7 +116,7 @@ def _actor(night: Night, going: Going) -> features.Actor:
     return features.Actor("runner") if over else standing.actor(going)
 
 
-def _count(night: Night, going: Going, failed: Failed) -> None:
+def count(night: Night, going: Going, failed: Failed) -> None:
     """Count the attempt: its output for the next one's prompt, its reason in the records."""
     who = _actor(night, going)
     feature = features.find(night.store.view().features(), going.feature)

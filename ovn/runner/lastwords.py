@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from ovn.agents import ours, past
 from ovn.errors import Unhealthy
 from ovn.runner import attempt as attempts
-from ovn.runner import runs
 from ovn.runner.process import Limits
+from ovn.runner.watcher import Post, Watcher
 from ovn.shift import briefing
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ovn.runner.attempt import Order, Result
     from ovn.runner.night import Night
     from ovn.runner.standing import Going
+    from ovn.runner.watcher import Ears
 
 SECONDS = 180.0
 """The longest that last words may take."""
@@ -51,7 +52,7 @@ def ask(night: Night, going: Going) -> None:
             order,
             night.agent,
             wish=night.stopping.wish,
-            watcher=attempts.Watcher(night.store, order, night.checkpoint_limits, tell=night.tell),
+            watch=lambda ears: _watcher(night, order, ears),
             tell=night.janitor,
         )
     except Unhealthy as error:
@@ -61,9 +62,7 @@ def ask(night: Night, going: Going) -> None:
 
 
 def _told(night: Night, going: Going, order: Order, result: Result) -> None:
-    if result.cost:
-        spent = night.document().cost_usd + result.cost
-        runs.update(night.store, night.run, f"{spent:.2f} USD", cost_usd=spent)
+    night.spend(result.used)
     night.store.fold()
     after = night.store.view().session(going.session)
     if after is not None and after.ended is not None:
@@ -89,6 +88,11 @@ def _session_of_agent(night: Night, session: Session) -> str | None:
     return told.session
 
 
+def _watcher(night: Night, order: Order, ears: Ears) -> Watcher:
+    post = Post(order.session, order.generation, order.feature, order.number, SECONDS)
+    return Watcher(night.store, post, night.checkpoint_limits, ears, tell=night.tell)
+
+
 def _order(night: Night, going: Going, session: Session, asked: str) -> Order:
     start = night.config.session.start_deadline_seconds
     left = night.seconds_left()
@@ -101,7 +105,6 @@ def _order(night: Night, going: Going, session: Session, asked: str) -> Order:
         head=night.store.objects.resolve("HEAD", peel=True),
         prompt=briefing.brief(night.store, night.store.view(), session),
         limits=Limits(start, SILENCE, SECONDS if left is None else min(SECONDS, left)),
-        checkpoint_seconds=SECONDS,
         begin="handoff",
         agent_session=asked,
     )

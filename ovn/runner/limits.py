@@ -26,6 +26,7 @@ class NightLimits:
     max_hours: float | None = None
     max_sessions: int | None = None
     max_cost: float | None = None
+    max_tokens: int | None = None
 
     def record(self) -> dict[str, Json]:
         """Return what the run's document keeps."""
@@ -34,6 +35,7 @@ class NightLimits:
             "max_hours": self.max_hours,
             "max_sessions": self.max_sessions,
             "max_cost_usd": self.max_cost,
+            "max_tokens": self.max_tokens,
         }
 
 
@@ -61,19 +63,20 @@ def deadline(limits: NightLimits, started: datetime) -> tuple[datetime, str] | N
 
 def from_record(kept: dict[str, Json]) -> NightLimits:
     """Return the limits that ``record`` wrote; unknown keys and types are no limit."""
-    until, hours, sessions, cost = (
-        kept.get(key) for key in ("until", "max_hours", "max_sessions", "max_cost_usd")
+    until, hours, sessions, cost, tokens = (
+        kept.get(key) for key in ("until", "max_hours", "max_sessions", "max_cost_usd", "max_tokens")
     )
     return NightLimits(
         until=parse_rfc3339(until) if isinstance(until, str) else None,
         max_hours=float(hours) if isinstance(hours, int | float) else None,
         max_sessions=sessions if isinstance(sessions, int) else None,
         max_cost=float(cost) if isinstance(cost, int | float) else None,
+        max_tokens=tokens if isinstance(tokens, int) else None,
     )
 
 
 def reached(
-    limits: NightLimits, *, started: datetime, now: datetime, sessions: int, cost: float
+    limits: NightLimits, *, started: datetime, now: datetime, sessions: int, cost: float, tokens: int = 0
 ) -> str | None:
     """Return the stop word of the limit that forbids another attempt; None when none does."""
     end = deadline(limits, started)
@@ -81,6 +84,8 @@ def reached(
         return end[1]
     if limits.max_cost is not None and cost >= limits.max_cost:
         return "max-cost"
+    if limits.max_tokens is not None and tokens >= limits.max_tokens:
+        return "max-tokens"
     if limits.max_sessions is not None and sessions >= limits.max_sessions:
         return "max-sessions"
     return None

@@ -12,13 +12,14 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from ovn import baseline, checkpoints, features, notify
+from ovn.agents.usage import Usage
 from ovn.checks import health, trust
 from ovn.clock import parse_rfc3339
 from ovn.crash import crash_point
 from ovn.errors import CrashLoop, LeaseHeld, NeedsPerson, NoSpace, OvnError, StaleLease, Unhealthy
 from ovn.frozen import dataclass
 from ovn.recovery.facts import Us
-from ovn.runner import final, limits, recovering, runs, stop, work
+from ovn.runner import final, limits, recovering, runs, stop, watchdog, work
 from ovn.runner.standing import Going
 from ovn.session import questions
 from ovn.shift import starting
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from ovn.runner.limits import NightLimits
     from ovn.runner.stop import Stopping
     from ovn.state.store import StateStore
+
+
+BUDGET = {"max-cost-near": "warning", "max-tokens-near": "warning", "max-cost": "all", "max-tokens": "all"}
+"""What the watchdog sees of a budget, and how much of it a person is told is gone."""
 
 
 def sizes(config: Config, book: trust.Book, location: Location) -> checkpoints.Limits:
@@ -70,7 +75,6 @@ class Night:
     random: Callable[[], float] = random.random
     herald: notify.Herald = field(default_factory=notify.Herald)
     service: notify.Service = field(default_factory=lambda: notify.Service({}))
-    warned: bool = False
 
     @property
     def us(self) -> Us:
@@ -113,29 +117,18 @@ class Night:
         if not health.disk_of(self.store.location.common_dir).ok:
             return "disk"
         known = self.document()
-        self._warn(known.cost_usd)
-        word = limits.reached(
+        for one in watchdog.spent(self.budget, self.used()):
+            word = one.word if one.over else f"{one.word}-near"
+            if word not in self.noted():
+                self.note(word, one.text)
+        return limits.reached(
             self.limits,
             started=parse_rfc3339(known.started),
             now=self.store.clock.now(),
             sessions=len(known.sessions),
             cost=known.cost_usd,
+            tokens=known.tokens,
         )
-        if word == "max-cost":
-            self._tell_budget("all", known.cost_usd)
-        return word
-
-    def _warn(self, cost: float) -> None:
-        most, threshold = self.limits.max_cost, self.config.budget.warning_threshold_pct
-        if most and not self.warned and cost >= most * threshold / 100:
-            self.warned = True
-            self.tell(f"{cost:.2f} of {most:.2f} USD are spent")
-            self._tell_budget("warning", cost)
-
-    def _tell_budget(self, level: str, cost: float) -> None:
-        most = self.limits.max_cost or 0.0
-        text = f"{cost:.2f} of {most:.2f} USD are spent" + ("; the night ends here" if level == "all" else "")
-        self.notify("budget", text, subject=level, cost_usd=cost, max_cost_usd=most)
 
     def notify(self, kind: str, text: str, **more: Any) -> None:
         """Tell a person who is not there; returns at once, raises nothing. ``more`` as Herald.notify."""
@@ -146,6 +139,46 @@ class Night:
         if self.herald.listening:
             for one in questions.open_ones(self.store.view()):
                 self.notify("question", one.text, subject=one.id, session=one.session, id=one.id)
+
+    @property
+    def budget(self) -> watchdog.Budget:
+        """What the night may use."""
+        most = self.limits
+        return watchdog.Budget(most.max_cost, most.max_tokens, self.config.budget.warning_threshold_pct)
+
+    def used(self) -> Usage:
+        """Return what the night's attempts used so far."""
+        known = self.document()
+        return Usage(output=known.tokens, cost=known.cost_usd)
+
+    def spend(self, used: Usage) -> None:
+        """Add what an attempt used to the run's document."""
+        if used.cost or used.tokens:
+            now = self.used() + used
+            words = f"{now.cost:.2f} USD, {now.tokens} tokens"
+            runs.update(self.store, self.run, words, cost_usd=now.cost, tokens=now.tokens)
+
+    def note(self, what: str, text: str, *, session: str | None = None, feature: str | None = None) -> None:
+        """Record what the watchdog saw, and tell it; a state that cannot be written now is told too."""
+        self.tell(f"{feature}: {text}" if feature else text)
+        self._notify_of(what, text, session, feature)
+        try:
+            runs.note(self.store, self.run, what, text, session=session, feature=feature)
+        except OvnError as error:
+            self.tell(f"it could not be recorded: {error}")
+
+    def _notify_of(self, what: str, text: str, session: str | None, feature: str | None) -> None:
+        level = BUDGET.get(what)
+        if level is not None:
+            text += "; the night ends here" if level == "all" else ""
+            most = self.limits.max_cost or 0.0
+            self.notify("budget", text, subject=level, cost_usd=self.used().cost, max_cost_usd=most)
+        elif what in ("stuck", "idle"):
+            self.notify("stuck", text, session=session, feature=feature)
+
+    def noted(self) -> frozenset[str]:
+        """Return the words of what the watchdog saw in this night."""
+        return frozenset(seen.what for seen in self.document().watch)
 
     def seconds_left(self) -> float | None:
         """Return the seconds to the night's end by time, None without one."""

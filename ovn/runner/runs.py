@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any
 from ovn import names
 from ovn.clock import rfc3339
 from ovn.errors import NotFound
+from ovn.model.documents import Seen
+from ovn.redaction import redact
 
 if TYPE_CHECKING:
     from ovn.model.documents import Run
     from ovn.state.store import StateStore
     from ovn.state.view import View
+
+MOST_SEEN = 1000
+"""What the watchdog saw that is kept of one night."""
 
 
 def running(view: View, worktree: str) -> Run | None:
@@ -46,6 +51,23 @@ def end(store: StateStore, run: str, stop: str, exit_code: int, why: str) -> Run
     """Record that a run ended, with the stop word and a sentence."""
     ended = rfc3339(store.clock.now())
     return update(store, run, f"ended, {why}", state="ended", stop=stop, exit_code=exit_code, ended=ended)
+
+
+def note(
+    store: StateStore,
+    run: str,
+    what: str,
+    text: str,
+    *,
+    session: str | None = None,
+    feature: str | None = None,
+) -> Run:
+    """Record what the watchdog saw, as a word and in words; of very many the first stay. Raises NotFound."""
+    seen = Seen(rfc3339(store.clock.now()), what, redact(text)[:2000], session, feature)
+    known = _known(store, run)
+    if len(known.watch) >= MOST_SEEN:
+        return known
+    return update(store, run, f"{what}: {seen.text}", watch=(*known.watch, seen))
 
 
 def _known(store: StateStore, run: str) -> Run:

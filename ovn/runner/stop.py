@@ -34,6 +34,7 @@ REASONS: dict[str, Reason] = {
     "max-hours": Reason(RunLimited.exit_code, "the hours of --max-hours are over"),
     "max-sessions": Reason(RunLimited.exit_code, "as many sessions as --max-sessions allows were held"),
     "max-cost": Reason(RunLimited.exit_code, "the cost of --max-cost is reached"),
+    "max-tokens": Reason(RunLimited.exit_code, "the tokens of --max-tokens are used"),
     "stopped": Reason(INTERRUPTED, "stopped by a person"),
     "crash-loop": Reason(CrashLoop.exit_code, "the agent crashed too often without doing anything"),
     "disk": Reason(Unhealthy.exit_code, "the disk is nearly full"),

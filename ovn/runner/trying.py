@@ -12,8 +12,9 @@ from ovn.githooks import install
 from ovn.recovery import facts
 from ovn.redaction import redact
 from ovn.runner import attempt as attempts
-from ovn.runner import judging, limits, runs, standing, troubles
+from ovn.runner import judging, limits, runs, standing, troubles, watchdog
 from ovn.runner.process import Limits
+from ovn.runner.watcher import Post, Watcher
 from ovn.shift import briefing
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ovn.runner.attempt import Order, Result
     from ovn.runner.night import Night
     from ovn.runner.standing import End, Going, Standing
+    from ovn.runner.watcher import Ears
 
 
 def last(session: Session, feature: str, *, failed_before: bool) -> str:
@@ -45,16 +47,12 @@ def attempt(night: Night, going: Going, at: Standing) -> End | None:
     night.check_trust()
     wanted = _order(night, going, at)
     night.tell(f"{going.feature}: attempt {wanted.number}")
-    watcher = attempts.Watcher(
-        night.store, wanted, night.checkpoint_limits, tell=night.tell, pulse=night.pulse
-    )
-    watcher.look = night.look_for_questions
     result = attempts.carry_out(
         night.store,
         wanted,
         night.agent,
         wish=night.stopping.wish,
-        watcher=watcher,
+        watch=lambda ears: _watcher(night, going, wanted.number, ears),
         tell=night.janitor,
     )
     active.beat(night.store.location.local, going.session)
@@ -65,6 +63,9 @@ def attempt(night: Night, going: Going, at: Standing) -> End | None:
     if end is not None or troubles.wait(night, going, result.told):
         return end
     worked = _worked(night, at)
+    if result.enough and not worked:
+        judging.count(night, going, judging.Failed(_words(wanted, result)))
+        return None
     _count_crash(night, going, crashed=not _well(night, result) and not worked, words=_words(wanted, result))
     if not worked:
         return None
@@ -84,7 +85,7 @@ def _well(night: Night, result: Result) -> bool:
 
 def _words(wanted: Order, result: Result) -> str:
     outcome, told = result.outcome, result.told
-    words = attempts.words(outcome, wanted.limits)
+    words = f"ended, {result.enough}" if result.enough else attempts.words(outcome, wanted.limits)
     return f"{words}: {redact(told.trouble.text)[:200]}" if told.trouble is not None else words
 
 
@@ -94,9 +95,7 @@ def _after(night: Night, going: Going, wanted: Order, result: Result) -> End | N
     reason = "" if _well(night, result) else words
     attempts.record_end(night.store, wanted, outcome, reason, attempts.usage_of(result))
     night.tell(f"{going.feature}: attempt {wanted.number}: {words}, {outcome.seconds:.0f} s")
-    if result.cost:
-        spent = night.document().cost_usd + result.cost
-        runs.update(night.store, night.run, f"{spent:.2f} USD", cost_usd=spent)
+    night.spend(result.used)
     if outcome.reason in ("silence", "start"):
         night.notify("stuck", words, session=going.session, feature=going.feature)
     if outcome.survivors:
@@ -104,7 +103,7 @@ def _after(night: Night, going: Going, wanted: Order, result: Result) -> End | N
         raise NeedsPerson(f"processes of the agent could not be ended: {shown}")
     if result.trouble is not None:
         return result.trouble, None
-    if outcome.reason == "stopped":
+    if outcome.reason == "stopped" and not result.enough:
         return "stopped", None
     if outcome.reason == "wall" and (word := _limit(night)) is not None:
         return word, None
@@ -163,9 +162,42 @@ def _order(night: Night, going: Going, at: Standing) -> Order:
             silence=60 * wanted.silence_minutes,
             wall=night.seconds_left(),
         ),
-        checkpoint_seconds=60 * wanted.checkpoint_interval_minutes,
         # the last attempt starts afresh, in its mind too
         resume=at.feature.attempts + 1 < night.config.budget.max_attempts_per_feature,
+    )
+
+
+def _watcher(night: Night, going: Going, number: int, ears: Ears) -> Watcher:
+    wanted = night.config.session
+    post = Post(
+        session=going.session,
+        generation=going.generation,
+        feature=going.feature,
+        number=number,
+        checkpoint_seconds=60 * wanted.checkpoint_interval_minutes,
+        rules=watchdog.Rules(
+            failures=wanted.stuck_failures,
+            without_progress=60 * wanted.stuck_minutes,
+            idle=60 * wanted.max_idle_minutes,
+        ),
+        budget=night.budget,
+        used=night.used(),
+        deadline=limits.deadline(night.limits, night.started()),
+        noted=night.noted(),
+    )
+
+    def note(what: str, text: str) -> None:
+        night.note(what, text, session=going.session, feature=going.feature)
+
+    return Watcher(
+        night.store,
+        post,
+        night.checkpoint_limits,
+        ears,
+        note=note,
+        tell=night.tell,
+        pulse=night.pulse,
+        look=night.look_for_questions,
     )
 
 

@@ -22,6 +22,7 @@ from ovn.redaction import redact
 from ovn.runner import attempt as attempts
 from ovn.runner import sole, stop
 from ovn.runner.process import Limits
+from ovn.runner.watcher import Post, Watcher
 from ovn.shift import closing, starting
 from ovn.upkeep import proposing
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ovn.features.proposal import Proposal
     from ovn.model.documents import Feature
     from ovn.runner.attempt import Agent, Result
+    from ovn.runner.watcher import Ears
     from ovn.shift.starting import Shift
     from ovn.state.store import StateStore
 
@@ -137,17 +139,26 @@ class _Work:
     def _try(self, number: int, wrong: tuple[str, ...]) -> None:
         self._go_on()
         order = self._order(number, wrong)
-        watcher = attempts.Watcher(
-            self._store, order, self._wish.limits, tell=self._wish.tell, pulse=self._wish.pulse
-        )
         environ = {**self._wish.agent.environ, names.ENV_PROPOSAL: names.PROPOSAL_FILE}
         agent = replace(self._wish.agent, environ=environ)
-        result = attempts.carry_out(self._store, order, agent, wish=self._stopping.wish, watcher=watcher)
+        result = attempts.carry_out(
+            self._store,
+            order,
+            agent,
+            wish=self._stopping.wish,
+            watch=lambda ears: self._watcher(order, ears),
+        )
         words = attempts.words(result.outcome, order.limits)
         session = self._store.view().session(self._session)
         if session is not None and session.ended is None:
             attempts.record_end(self._store, order, result.outcome, words)
         _refuse_to_go_on(result)
+
+    def _watcher(self, order: attempts.Order, ears: Ears) -> Watcher:
+        interval = 60 * self._config.session.checkpoint_interval_minutes
+        post = Post(order.session, order.generation, order.feature, order.number, interval)
+        wish = self._wish
+        return Watcher(self._store, post, wish.limits, ears, tell=wish.tell, pulse=wish.pulse)
 
     def _go_on(self) -> None:
         """Begin another session where the agent ended this one by a handoff of its own."""
@@ -168,7 +179,6 @@ class _Work:
             head=self._store.objects.resolve("HEAD", peel=True),
             prompt=proposing.context(self._store, self._session, self._wish.spec, wrong),
             limits=Limits(wanted.start_deadline_seconds, 60 * wanted.silence_minutes, SECONDS),
-            checkpoint_seconds=60 * wanted.checkpoint_interval_minutes,
             resume=number > 1,
             begin="initializer-again" if number > 1 else "initializer",
         )

@@ -44,7 +44,7 @@ def test_the_last_number_in_the_cost_file_is_the_cost(task: Task, content: str |
     path = Path(command.environment(Settings(), task)["OVN_COST_FILE"])
     if content is not None:
         path.write_text(content)
-    assert command.cost(task) == cost
+    assert command.spent(task).cost == cost
 
 
 def test_health_says_why_it_cannot_start(tmp_path: Path) -> None:

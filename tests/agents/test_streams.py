@@ -218,20 +218,20 @@ def test_cost_is_what_an_attempt_added(tmp_path, version, costs):
     first = attempt(tmp_path, 1, claude_run(version, 0.5))
     second = attempt(tmp_path, 2, claude_run(version, 0.75))
     tasks = [agents.Task("f", "s", tmp_path, folder) for folder in (first, second)]
-    assert [claude.cost(task) for task in tasks] == costs
+    assert [claude.spent(task).cost for task in tasks] == costs
 
 
 def test_cost_of_another_session_is_not_taken_off(tmp_path):
     attempt(tmp_path, 1, claude_run("2.1.330", 0.5, "a"))
     second = attempt(tmp_path, 2, claude_run("2.1.330", 0.75, "b"))
-    assert claude.cost(agents.Task("f", "s", tmp_path, second)) == 0.75
+    assert claude.spent(agents.Task("f", "s", tmp_path, second)).cost == 0.75
 
 
 def test_an_attempt_killed_between_adds_what_it_used_to_the_next(tmp_path):
     attempt(tmp_path, 1, claude_run("2.1.330", 0.5))
     attempt(tmp_path, 2, claude_run("2.1.330", 0.0)[:1])
     third = attempt(tmp_path, 3, claude_run("2.1.330", 0.9))
-    assert claude.cost(agents.Task("f", "s", tmp_path, third)) == 0.4
+    assert claude.spent(agents.Task("f", "s", tmp_path, third)).cost == 0.4
 
 
 def test_codex_counts_the_thread():

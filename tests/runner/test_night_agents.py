@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from ovn.clock import parse_rfc3339
+from ovn.runner import watcher
+
+from .test_night_inside import hold
 
 SPEAKING = """\
 #!/usr/bin/env python3
@@ -186,3 +189,32 @@ def test_a_limit_is_no_moment_to_ask(project, claude):
     )
     project.run(code=15)
     assert (len(calls()), len(calls(asked=True))) == (1, 0)
+
+
+def test_an_agent_that_turns_in_circles_uses_its_attempts_up_and_the_next_feature_begins(
+    project, claude, monkeypatch
+):
+    """Whatever the arguments: ended, counted, told to the next attempt, in the state for the morning."""
+    monkeypatch.setattr(watcher, "LOOK_SECONDS", 0.1)
+    calls = claude(
+        "open(hooks, 'a').write('x')\n"
+        "if feature == 'b': open('b.txt', 'w').write('good\\n'); end()\n"
+        "for n in range(600):\n"
+        "    use = {'type': 'tool_use', 'name': 'Bash', 'input': {'command': 'try ' + str(n)}}\n"
+        "    say(type='assistant', message={'content': [use]})\n"
+        "    say(type='user', message={'content': [{'type': 'tool_result', 'is_error': True}]})\n"
+        "    time.sleep(0.1)",
+        session={"stuck_failures": 3},
+        budget={"max_attempts_per_feature": 2},
+    )
+    project.feature("b")
+    ended, said = hold(project)
+    assert project.statuses() == {"a": "blocked", "b": "done"}
+    assert len(calls()) == 3
+    assert "stuck: the tool 'Bash' failed" in (project.one("a").reason or "")
+    seen = [(one.what, one.feature) for one in ended.run.watch]
+    assert seen == [("stuck", "a"), ("stuck", "a")]
+    assert any("the tool 'Bash' failed" in line for line in said)
+    prompt = next(project.repo.location.local.glob("runs/*/*/002/prompt.md")).read_text()
+    assert "the tool 'Bash' failed" in prompt
+    project.check()

@@ -12,7 +12,7 @@ from ovn.checks import health
 from ovn.checks.health import Finding
 from ovn.clock import rfc3339
 from ovn.model import records
-from ovn.runner import attempt, beginning, ground, limits
+from ovn.runner import beginning, ground, limits, watcher
 
 if TYPE_CHECKING:
     from ovn.runner.night import Ended
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from .conftest import Project
 
 
-def hold(project: Project, **wanted) -> tuple[Ended, list[str]]:
+def hold(project: Project, cost: float | None = None, **wanted) -> tuple[Ended, list[str]]:
     """Hold a night and return how it ended, and what it said."""
     project.trust()
     said: list[str] = []
     environ = project.environ()
     wish = beginning.Wish(
         ground.Wanted(**wanted),
-        limits.NightLimits(max_hours=1),
+        limits.NightLimits(max_hours=1, max_cost=cost),
         environ,
         Path(environ["XDG_STATE_HOME"]) / "git-ovn",
         tell=said.append,
@@ -47,7 +47,7 @@ def test_a_disk_that_fills_while_the_agent_works_ends_the_night_in_order(
         return Finding("disk", False, "1 MB free") if working.exists() else real(folder, floor)
 
     monkeypatch.setattr(health, "disk_of", disk_of)
-    monkeypatch.setattr(attempt, "DISK_SECONDS", 0.1)
+    monkeypatch.setattr(watcher, "DISK_SECONDS", 0.1)
     project.feature("a")
     project.agent("echo half > a.txt; touch ../working; exec sleep 60")
     ended, _ = hold(project)
@@ -162,3 +162,21 @@ def test_a_work_tree_must_be_a_new_or_empty_folder(project: Project) -> None:
     with pytest.raises(Refused, match="is a work tree already"):
         hold(project, worktree=str(project.folder / "there"))
     assert [path.name for path in (project.folder / "full").iterdir()] == ["mine"]
+
+
+def test_the_budget_ends_an_attempt_that_is_still_at_work(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Warned of at 80 %, ended at 100 %, both recorded; what was done is kept."""
+    monkeypatch.setattr(watcher, "LOOK_SECONDS", 0.05)
+    project.feature("a")
+    project.agent(
+        'echo half > a.txt; echo 850 > "$OVN_COST_FILE"; sleep 0.5; echo 1000 > "$OVN_COST_FILE"\n'
+        "exec sleep 60"
+    )
+    ended, said = hold(project, cost=1000.0)
+    assert (ended.run.stop, ended.run.exit_code, ended.run.cost_usd) == ("max-cost", 20, 1000.0)
+    assert [one.what for one in ended.run.watch] == ["max-cost-near", "max-cost"]
+    assert "a: 850.00 of 1000.00 USD are spent" in said
+    assert project.repo.git("show", "HEAD:a.txt") == "half"
+    project.check()
