@@ -38,6 +38,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "undo": ("undo", "take back the last restore, rollback, commit or undo"),
     },
     "look": {
+        "morning": ("morning", "report what the night came to"),
         "list": ("list", "list the checkpoints"),
         "show": ("show", "show what a checkpoint holds"),
         "diff": ("diff", "show what changed since a checkpoint"),
