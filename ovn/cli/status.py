@@ -10,19 +10,17 @@ from ovn.cli.options import json_option
 from ovn.cli.output import Painted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ovn.cli.context import Context
     from ovn.cli.output import Piece
-    from ovn.model.documents import Session
-    from ovn.recovery.diagnosis import Verdict
-    from ovn.recovery.facts import Found
-    from ovn.state.view import View
 
 ATTENTION = frozenset(("ask-a-person", "take-over-lease", "restore-checkpoint", "roll-back-feature"))
 """Verdicts that ``--exit-code`` counts as something to be looked at."""
 
-OPEN = ("pending", "in_progress", "failed", "blocked", "rolled_back")
+
+MOST = 3
+"""Lines that one kind of thing gets on the one screen; ``--json`` has all of them."""
 
 
 @click.command()
@@ -37,10 +35,13 @@ def command(context: Context, exit_code: bool) -> int:
     from ovn.cli.who import us
     from ovn.recovery.diagnosis import course
     from ovn.recovery.facts import gather
+    from ovn.runner import sole
+    from ovn.shift.status import document
 
     found = gather(context.store, context.config, us=us(context))
     ahead = course(found.facts)
-    told = document(context, context.store.view(), found, ahead)
+    runners = {one.run for one in sole.alive(context.location.local)}
+    told = document(context.store, found, ahead, runners)
     if context.json:
         context.out.json(told)
     else:
@@ -50,74 +51,33 @@ def command(context: Context, exit_code: bool) -> int:
     return 1 if exit_code and attention else 0
 
 
-def document(context: Context, view: View, found: Found, ahead: list[Verdict]) -> dict[str, Any]:
-    """Return what ``--json`` prints; the screen shows the same."""
-    from ovn import active
-    from ovn.features import choose
-    from ovn.model import codec
-    from ovn.shift import views
-    from ovn.state import layers
-
-    session, facts, location = found.session, found.facts, context.location
-    registry = view.features()
-    feature = registry.get(session.feature) if session and session.feature else None
-    following = choose(registry)
-    debts = active.debts(location.local, location.worktree)
-    kept = layers.pending(view, location.local, session.id if session else None)
-    pending = {name: count for name, count in view.pending.items() if count}
-    return {
-        "project": view.project.project,
-        "worktree": location.worktree,
-        "session": codec.encode(session) if session else None,
-        "others": list(found.others),
-        "feature": codec.encode(feature) if feature else None,
-        "features": {word: sum(one.status == word for one in registry.values()) for word in (*OPEN, "done")},
-        "checkpoint": session.checkpoint if session else None,
-        "lease": {"standing": facts.lease, "holder": facts.holder} if session else None,
-        "debts": [{"session": one.session, "since": one.since} for one in debts],
-        "pending": pending,
-        "layers": {
-            "TRANSIENT": {"pending": kept["transient"], "what": "values in the memory of a program"},
-            "SESSION": {"pending": sum(pending.values()), "what": "records not on the state branch yet"},
-            "PERSISTENT": {"pending": len(found.uncommitted), "what": "paths not committed"},
-            "LONG_TERM": {"pending": len(views.edited(location)), "what": "edited views not imported"},
-        },
-        "values": kept,
-        "uncommitted": list(found.uncommitted),
-        "private": sorted({*active.hidden(location.local), *_private(session)}),
-        "damaged": [str(one) for one in view.damaged],
-        "verdict": ahead[-1].verdict,
-        "row": ahead[-1].row,
-        "reason": ahead[-1].reason,
-        "next": {"command": ahead[0].command, "feature": following.id if following else None},
-    }
-
-
-def _private(session: Session | None) -> Iterator[str]:
-    if session is not None and session.private is not None:
-        yield session.id
-
-
 def _lines(told: Mapping[str, Any]) -> Iterator[tuple[Piece, ...]]:
     yield Painted(told["project"], "bold"), f"  work tree '{told['worktree']}'"
+    yield from _of_night(told["run"])
     yield from _of_session(told)
     counted = ", ".join(
         f"{count} {word.replace('_', ' ')}" for word, count in told["features"].items() if count
     )
     yield (f"features:    {counted or 'none'}",)
-    for debt in told["debts"]:
+    for debt in told["debts"][:MOST]:
         yield "debt:        ", Painted(debt["session"], "red"), f" ended without a handoff ({debt['since']})"
+    yield from _more("debt:", told["debts"])
+    if told["questions"]:
+        yield (
+            "questions:   ",
+            Painted(str(told["questions"]), "yellow"),
+            " wait for an answer (git ovn questions)",
+        )
     for layer, state in told["layers"].items():
         if state and state["pending"]:
             yield (f"{'pending:':13}{state['pending']} {state['what']} ({layer})",)
-    for name in told["private"]:
-        yield (
-            "private:     ",
-            Painted(name, "red"),
-            f" recorded what looks like a secret; not pushed until 'git ovn session share {name}'",
-        )
-    for sentence in told["damaged"]:
+    for name in told["private"][:MOST]:
+        words = f" recorded what looks like a secret; not pushed until 'git ovn session share {name}'"
+        yield "private:     ", Painted(name, "red"), words
+    yield from _more("private:", told["private"])
+    for sentence in told["damaged"][:MOST]:
         yield Painted("damaged:", "red"), f"     {sentence}"
+    yield from _more("damaged:", told["damaged"])
     following = told["next"]
     if following["feature"]:
         yield (f"next up:     {following['feature']}",)
@@ -139,5 +99,20 @@ def _of_session(told: Mapping[str, Any]) -> Iterator[tuple[Piece, ...]]:
     yield (f"checkpoint:  {told['checkpoint'] or 'none'}",)
     lease = told["lease"]
     yield (f"lease:       {lease['standing']}" + (f", {lease['holder']}" if lease["holder"] else ""),)
-    for other in told["others"]:
+    for other in told["others"][:MOST]:
         yield (f"unfinished:  {other}",)
+    yield from _more("unfinished:", told["others"])
+
+
+def _of_night(run: Mapping[str, Any] | None) -> Iterator[tuple[Piece, ...]]:
+    if run is None:
+        return
+    stands = "goes on; this work tree is its own" if run["alive"] else "its runner is gone"
+    until = f", until {run['deadline']}" if run["deadline"] else ""
+    spent = f", {run['cost_usd']:.2f} USD" if run["cost_usd"] else ""
+    yield "night:       ", Painted(run["id"], "bold"), f"  {stands}{until}{spent}"
+
+
+def _more(label: str, rows: Sequence[object]) -> Iterator[tuple[Piece, ...]]:
+    if len(rows) > MOST:
+        yield (f"{label:13}and {len(rows) - MOST} more",)

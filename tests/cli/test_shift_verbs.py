@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
+import jsonschema
 import pytest
 
-from ovn import active, features, names
+from ovn import active, features, names, resources
 from ovn.config import Config
+from ovn.model.documents import Run
+from ovn.runner import runs
+from ovn.session import questions
 from ovn.shift.starting import Opening, start
 
 AT = "2026-11-22T03:04:05.678Z"
+RUN = "20261122-abcd"
 
 
 def dead_pid() -> int:
@@ -251,6 +257,38 @@ def test_status_as_json_has_every_part(ovn, store):
     assert told["debts"] == [{"session": "a", "since": AT}]
     assert set(told["layers"]) == {"TRANSIENT", "SESSION", "PERSISTENT", "LONG_TERM"}
     assert told["verdict"] == "resume-agent"
+
+
+def schema_of(verb: str) -> dict[str, Any]:
+    return json.loads(resources.read("schemas/output", f"{verb}.schema.json"))
+
+
+def test_status_as_json_obeys_its_published_schema(ovn, store):
+    jsonschema.validate(ovn("status", "--json").json, schema_of("status"))
+    died(store)
+    active.owe(store.location.local, active.Debt("a", "main", AT))
+    run = Run(1, RUN, "running", AT, "main", None, None, "command", cost_usd=1.5)
+    runs.begin(store, run)
+    asked = questions.new("a", "which one?", store.clock.now(), options=["x", "y"])
+    questions.record(store, asked, by="agent")
+    told = ovn("status", "--json").json
+    jsonschema.validate(told, schema_of("status"))
+    assert told["questions"] == 1
+    assert told["run"] == {
+        "id": RUN,
+        "started": AT,
+        "alive": False,
+        "deadline": None,
+        "cost_usd": 1.5,
+    }
+
+
+def test_status_stays_on_one_screen_however_much_there_is_to_say(ovn, store):
+    for number in range(40):
+        active.owe(store.location.local, active.Debt(f"s{number}", "main", AT))
+    lines = ovn("status").out.splitlines()
+    assert "debt:        and 37 more" in lines
+    assert len(lines) < 24
 
 
 def test_status_exits_with_1_only_when_asked_and_only_when_somebody_is_needed(ovn, store):
