@@ -49,7 +49,19 @@ def test_the_package_ships_whole(wheel):
 
 
 def test_nothing_else_ships(wheel):
-    assert {name.split("/")[0] for name in wheel.namelist()} == {"ovn", "git_ovn-0.1.0.dist-info"}
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert tops == {"ovn", "git_ovn-0.1.0.dist-info", "git_ovn-0.1.0.data"}
+
+
+def test_man_pages_and_completions_ship_where_a_system_looks_for_them(wheel):
+    share = "git_ovn-0.1.0.data/data/share/"
+    shipped = {name.removeprefix(share): wheel.read(name) for name in wheel.namelist() if ".data/" in name}
+    completions = tree("completions")
+    assert shipped == {f"man/man1/{name}": page for name, page in tree("man").items()} | {
+        "bash-completion/completions/git-ovn": completions["git-ovn"],
+        "zsh/site-functions/_git-ovn": completions["_git-ovn"],
+        "fish/vendor_completions.d/git-ovn.fish": completions["git-ovn.fish"],
+    }
 
 
 def test_it_names_the_command_the_licence_and_its_types(wheel):

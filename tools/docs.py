@@ -15,10 +15,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ovn.cli import describe
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -48,58 +48,27 @@ def paragraph(text: str | None) -> str:
 
 def cli() -> str:
     """Every verb of the table, with its arguments and options, as click knows them."""
-    from ovn.cli import verbs
+    from ovn.cli import describe
 
     parts = [
         "# The command line\n",
         "Every verb also takes `-h`. Exit codes: [exit-codes.md](exit-codes.md).\n",
     ]
-    for heading, group in ((heading, group) for heading, group in verbs.VERBS.items() if group):
+    for heading, group in describe.pages().items():
         parts.append(f"## {heading}\n")
-        for name in group:
-            parts += _command(f"git ovn {name}", verbs.load(name), "###")
+        for page in group:
+            parts += _verb(page, "###")
     return "\n".join(parts)
 
 
-def _command(path: str, command: click.Command, mark: str) -> Iterator[str]:
-    options_first = sorted(command.params, key=lambda param: isinstance(param, click.Argument))
-    words = [path, *map(_argument, options_first)]
-    if isinstance(command, click.Group):
-        words.append("VERB ...")
-    yield f"{mark} {path}\n"
-    yield f"```\n{' '.join(word for word in words if word)}\n```\n"
-    yield paragraph(command.help).replace("\b\n", "") + "\n"
-    options = [param for param in command.params if isinstance(param, click.Option) and not param.hidden]
-    if options:
-        yield table(
-            ("option", "meaning"), ((code(_spelling(option)), option.help or "") for option in options)
-        )
-    if isinstance(command, click.Group):
-        with click.Context(command, info_name=path) as context:
-            for name in command.list_commands(context):
-                nested = command.get_command(context, name)
-                if nested is not None and not nested.hidden:
-                    yield from _command(f"{path} {name}", nested, mark + "#")
-
-
-def _argument(param: click.Parameter) -> str:
-    """Return how a parameter stands in the usage line."""
-    if isinstance(param, click.Option):
-        spelling = _spelling(param)
-        return "" if param.hidden else f"[{spelling}]..." if param.multiple else f"[{spelling}]"
-    name = param.metavar or (param.name or "").upper()
-    name += "..." if param.nargs == -1 else ""
-    return name if param.required else f"[{name}]"
-
-
-def _spelling(option: click.Option) -> str:
-    """Return ``-m | --message TEXT``, ``--hooks | --no-hooks``."""
-    names = " | ".join([*option.opts, *option.secondary_opts])
-    if option.is_flag or option.count:
-        return names
-    choices = getattr(option.type, "choices", None)
-    value = option.metavar or ("|".join(map(str, choices)) if choices else option.type.name.upper())
-    return f"{names} {value}"
+def _verb(page: describe.Page, mark: str) -> Iterator[str]:
+    yield f"{mark} {page.path}\n"
+    yield f"```\n{page.usage}\n```\n"
+    yield paragraph(page.text).replace("\b\n", "") + "\n"
+    if page.options:
+        yield table(("option", "meaning"), ((code(one.spelling), one.help) for one in page.options))
+    for nested in page.pages:
+        yield from _verb(nested, mark + "#")
 
 
 # -- exit-codes.md ---------------------------------------------------------------------
@@ -356,11 +325,44 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
 }
 
 
+def man() -> dict[str, str]:
+    """Return the man pages by name."""
+    from ovn.cli import manpages
+
+    return manpages.every()
+
+
+def completions() -> dict[str, str]:
+    """Return the files of the shells by name."""
+    from ovn.cli import shells
+
+    return {name: shells.script(shell) for shell, name in shells.FILES.items()}
+
+
+FOLDERS: dict[str, Callable[[], dict[str, str]]] = {"man": man, "completions": completions}
+"""Folders that are generated whole; the wheel puts them under ``share/``."""
+
+
+def _folder(folder: Path, files: dict[str, str], *, checking: bool) -> list[str]:
+    """Write a generated folder, and remove what does not belong there; return what differed."""
+    folder.mkdir(exist_ok=True)
+    there = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    stale = [name for name in sorted({*there, *files}) if there.get(name) != files.get(name)]
+    for name in () if checking else stale:
+        if name in files:
+            (folder / name).write_text(files[name], encoding="utf-8")
+        else:
+            (folder / name).unlink()
+    return [f"{folder.name}/{name}" for name in stale]
+
+
 def main() -> int:
     """Write every page, or with ``--check`` name those that differ and return 1."""
     checking = "--check" in sys.argv
     stale = []
     FOLDER.mkdir(parents=True, exist_ok=True)
+    for folder, build in FOLDERS.items():
+        stale += _folder(ROOT / folder, build(), checking=checking)
     for page, (module, build) in PAGES.items():
         if importlib.util.find_spec(module) is None:
             continue

@@ -60,6 +60,8 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "fsck": ("fsck", "check what git ovn keeps here"),
         "gc": ("gc", "thin the checkpoints and tidy up"),
         "hooks": ("hooks", "install git's hooks, take them out, or say what runs"),
+        "install-man": ("install_man", "write the man pages where man looks for them"),
+        "completion": ("completion", "print the completion for bash, zsh or fish"),
     },
     "plumbing": {
         "state": ("state", "read the state branch as it is"),
