@@ -42,7 +42,7 @@ class Context:
         self.clock = clock
         self.json = False
         self._open = ExitStack()
-        self.out = Output(sys.stdout, sys.stderr, colour=self._colour)
+        self.out = Output(sys.stdout, sys.stderr, colour=self.colour)
 
     @cached_property
     def location(self) -> Location:
@@ -136,7 +136,7 @@ class Context:
         """The person's folder for what belongs to no repository: trust, crash logs."""
         return state_home(self.environ)
 
-    def _colour(self) -> bool:
+    def colour(self) -> bool:
         """``color.ovn``, else ``color.ui``, else automatic; ``NO_COLOR`` is above them."""
         if self.environ.get("NO_COLOR"):
             return False

@@ -40,9 +40,15 @@ if TYPE_CHECKING:
 )
 @click.option("--allow-dirty", is_flag=True, help="Keep uncommitted work in a checkpoint and go on.")
 @click.option("--detach", is_flag=True, help="Go on without this terminal; output goes to a log.")
+@click.option(
+    "--serve",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Serve the pages beside it, as 'git ovn serve' does; 0: any port.",
+)
 @json_option
 @click.pass_obj
-def command(context: Context, /, *, check: bool, detach: bool, **options: Any) -> int:
+def command(context: Context, /, *, check: bool, detach: bool, serve: int | None, **options: Any) -> int:
     """Let an agent build feature after feature, each proven by its verify commands.
 
     Works on a new branch night/RUN in this work tree, which must be clean. A night whose
@@ -55,7 +61,7 @@ def command(context: Context, /, *, check: bool, detach: bool, **options: Any) -
     daemon = _detach(context) if detach else None
     if isinstance(daemon, int):
         return daemon
-    return _hold(context, voice, _wish(context, voice, options), daemon)
+    return _hold(context, voice, _wish(context, voice, options), daemon, serve)
 
 
 class Voice:
@@ -143,20 +149,25 @@ def _trust_given(context: Context) -> str | None:
     return context.environ.get(names.ENV_TRUST)
 
 
-def _hold(context: Context, voice: Voice, wish: Wish, daemon: Daemon | None) -> int:
+def _hold(context: Context, voice: Voice, wish: Wish, daemon: Daemon | None, serve: int | None) -> int:
+    from ovn.cli.serving import beside
     from ovn.errors import OvnError
     from ovn.runner import beginning
     from ovn.runner.detach import Message
 
     def begun(found: Begun) -> None:
-        lines = _opening(found)
+        lines = [*_opening(found), *served]
         for line in lines:
             voice.line(line)
         if daemon is not None:
             daemon.say(Message(0, tuple(lines)))
 
+    served: list[str] = []
+    log = context.location.local / "logs" / "serve.log"
+
     try:
-        ended = beginning.hold(context.store, context.config, wish, begun)
+        with beside(serve, log, served.append):
+            ended = beginning.hold(context.store, context.config, wish, begun)
     except OvnError as error:
         voice.quiet()
         if daemon is not None:

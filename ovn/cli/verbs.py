@@ -45,6 +45,8 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "operations": ("operations", "list what undo can take back"),
         "log": ("log", "tell what happened, newest first"),
         "session": ("session", "list the sessions, show one, fork one"),
+        "serve": ("serve", "serve the nights as pages, with health and metrics"),
+        "watch": ("watch", "watch the night in the terminal"),
         "help": ("help", "show what git ovn or one verb does"),
     },
     "work through the night": {
