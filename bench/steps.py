@@ -1,88 +1,134 @@
 """Durable steps against what a disk takes at least, and against peers on their embedded defaults.
 
-    python -m bench.steps [STEPS] [--peers]
+    ./dev bench steps [STEPS]... [--peers] [--losses] [--all]
 
-One run, side by side, no-op steps that return 200 bytes. ``--peers`` installs LangGraph and
-DBOS into ``.cache/steps-peers`` and measures them too. Resuming is measured from the start of
-the process to the first new step, after ``kill -9`` in the middle.
+One run, side by side, no-op steps that return 200 bytes, for each number of STEPS (1,000).
+``--peers`` installs LangGraph, DBOS and the Restate server under ``.cache`` and measures them
+too; ``--losses`` kills programs and cuts their power; ``--all`` does both, at 1,000, 10,000
+and 100,000. Resuming is measured from the start of the process to the first new step, after
+``kill -9`` in the middle.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
+import random
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bench import _losses, _others, _ours
 from bench._figures import Figure, judge
-from bench._peers import PEERS, VALUE
+from bench._ours import VALUE
 
-ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / ".cache" / "steps-peers"
-WANTED = ("langgraph", "langgraph-checkpoint-sqlite", "dbos")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-PROGRAM = """
-import sys, time
-began = time.time()
-from ovn import DurableSession
-top, count, mode = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-new, pauses = 0, []
-def work():
-    global new
-    new += 1
-    if new == 1:
-        print("first", time.time(), flush=True)
-    return "x" * 200
-with DurableSession.start("s", repo=top, durability=mode) as session:
-    cpu, start = time.process_time(), time.perf_counter()
-    for number in range(count):
-        before = time.perf_counter()
-        session.step("work", work)
-        pauses.append(time.perf_counter() - before)
-    print("done", time.perf_counter() - start, time.process_time() - cpu, max(pauses))
-"""
+ALL = [1000, 10_000, 100_000]
+ROUNDS = 3
+RESUMED = {10_000: 0.5, 100_000: 1.5}
+"""Steps -> seconds that resuming at half of them may take."""
+
+KILLS, CUTS = 100, 20
+TRACED = 1000
+PEERS_BY = 1000
+"""Steps by which the peers are measured: ten times as many would take some of them minutes."""
 
 
 def main(args: list[str]) -> int:
     """Print the figures; return 1 when a target is missed."""
-    count = int(next((one for one in args if one.isdigit()), "1000"))
+    everything = "--all" in args
+    counts = [int(one) for one in args if one.isdigit()] or (ALL if everything else ALL[:1])
+    figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="ovn-bench-", dir=os.environ.get("OVN_BENCH_DIR")) as folder:
         place = Path(folder)
-        floors = {
-            name: statistics.median(way(place, count) for _ in range(3)) for name, way in FLOORS.items()
-        }
-        sync, cpu, pause = ours(place / "sync", count, "sync")
-        batched, _, _ = ours(place / "batched", count, "batched")
-        for name, seconds in {**floors, "git ovn, sync": sync, "git ovn, batched": batched}.items():
-            print(f"{name:34} {seconds / count * 1e6:9.0f} us a step")
-        figures = [
-            Figure("a synced step against append with fdatasync", sync / floors["append, fdatasync"], 2.0),
-            Figure("a synced step against SQLite, WAL, FULL", sync / floors["sqlite, WAL, FULL"], 1.5),
-            Figure("CPU of a step, schema check included", cpu / count * 1e3, 0.3, "ms"),
-            Figure("longest single pause", pause * 1e3, 250, "ms"),
-            Figure("bytes on disk a step, folded", size_of(place / "sync") / count, 600, "B"),
-            Figure(
-                "resume after kill -9 at half, to the first new step",
-                resume(place / "killed", count),
-                1.5,
-                "s",
-            ),
-            Figure("git log -1 -p of the state branch", log(place / "sync") * 1e3, 50, "ms"),
-        ]
-        figures += against_peers(place, count, sync) if "--peers" in args else []
+        print(f"load {os.getloadavg()[0]:.1f} of {os.cpu_count()} processors", flush=True)
+        for count in counts:
+            room = place / str(count)
+            room.mkdir()
+            figures += large(room, count) if count >= LARGE else small(room, count)
+        if everything or "--peers" in args:
+            figures += peers(place)
+        if everything or "--losses" in args:
+            figures += losses(place)
     return judge(figures)
+
+
+# -- cost ----------------------------------------------------------------------------------
+
+LARGE = 50_000
+"""Steps from which on one run of them is enough, and only what depends on their number is asked."""
+
+
+def small(place: Path, count: int) -> Iterator[Figure]:
+    """Yield what a step costs against the floors; they take turns, medians count."""
+    times: dict[str, list[float]] = {name: [] for name in FLOORS}
+    runs: dict[str, list[_ours.Run]] = {"sync": [], "batched": []}
+    for turn in range(ROUNDS):
+        for name, floor in FLOORS.items():
+            times[name].append(floor(place, count))
+        for mode, found in runs.items():
+            top = _ours.repository(place / f"{mode}-{turn}")
+            found.append(_ours.finish(_ours.start(top, count, mode)))
+    middle = {name: statistics.median(found) for name, found in times.items()}
+    sync = statistics.median(run.seconds for run in runs["sync"])
+    batched = statistics.median(run.seconds for run in runs["batched"])
+    for name, seconds in {**middle, "git ovn, sync": sync, "git ovn, batched": batched}.items():
+        print(f"{count:7,} steps: {name:34} {seconds / count * 1e6:9.0f} us a step", flush=True)
+    of = f"of {count:,}"
+    yield Figure(f"a synced step, {of} / append with fdatasync", sync / middle["append, fdatasync"], 2.0)
+    yield Figure(f"a synced step, {of} / SQLite, WAL, FULL", sync / middle["SQLite, WAL, FULL"], 1.5)
+    processor = min(run.processor for run in runs["sync"]) / count * 1e3
+    yield Figure(f"processor time of a step, {of}, schema check included", processor, 0.3, "ms")
+    yield Figure(
+        f"longest pause, {of}", statistics.median(run.longest for run in runs["sync"]) * 1e3, 250, "ms"
+    )
+    if count <= TRACED:
+        traced = _ours.syncs(place)
+        if traced is not None:
+            yield Figure("synced writes a step (strace), folds included", traced, 1.1, "")
+    yield from stored(place / "sync-0", count)
+    yield from resumed(place, count)
+
+
+def large(place: Path, count: int) -> Iterator[Figure]:
+    """Yield what must not grow with the number of steps."""
+    top = _ours.repository(place / "sync")
+    run = _ours.finish(_ours.start(top, count, "sync"))
+    print(f"{count:7,} steps: git ovn, sync {run.seconds / count * 1e6:30.0f} us a step", flush=True)
+    last, first = (statistics.median(run.blocks[part]) for part in (slice(-10, None), slice(1, 11)))
+    target = 1.25 if count <= 100_000 else 1.5
+    yield Figure(f"processor time of a step, the last 10,000 of {count:,} / the first", last / first, target)
+    yield Figure(f"longest pause, of {count:,}", run.longest * 1e3, 250, "ms")
+    yield from stored(top, count)
+    if count in RESUMED:
+        yield from resumed(place, count)
+
+
+def stored(top: Path, count: int) -> Iterator[Figure]:
+    """Yield what the steps take on the disk, and how fast the story of them is told."""
+    yield Figure(f"on disk, a step of {count:,}, folded", _ours.size_of(top) / count, 600, "B")
+    yield Figure(f"on disk, a step of {count:,}, after 'git gc'", _ours.collected(top) / count, 600, "B")
+    yield Figure(f"'git log -1 -p' of the state branch, {count:,} steps", _ours.log(top) * 1e3, 50, "ms")
+
+
+def resumed(place: Path, count: int) -> Iterator[Figure]:
+    """Yield how long a program needs that was killed at half."""
+    seconds = min(_ours.resume(place / f"killed-{turn}", count) for turn in range(1 if count >= LARGE else 2))
+    print(f"{count:7,} steps: resumed at half {seconds:28.2f} s", flush=True)
+    if count in RESUMED:
+        yield Figure(f"resumed at half of {count:,}, to the first new step", seconds, RESUMED[count], "s")
 
 
 # -- floors --------------------------------------------------------------------------------
 
 
 def append(place: Path, count: int) -> float:
+    """Append a line and sync it, for each step."""
     fd = os.open(place / "bare", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     data = VALUE.encode() + b"\n"
     start = time.perf_counter()
@@ -115,114 +161,53 @@ def sqlite(level: str):  # noqa: ANN201 - a floor
 
 FLOORS = {
     "append, fdatasync": append,
-    "sqlite, WAL, FULL": sqlite("FULL"),
-    "sqlite, WAL, NORMAL": sqlite("NORMAL"),
+    "SQLite, WAL, FULL": sqlite("FULL"),
+    "SQLite, WAL, NORMAL": sqlite("NORMAL"),
 }
 
 
-# -- ours ----------------------------------------------------------------------------------
+# -- peers and losses ----------------------------------------------------------------------
 
 
-def repository(top: Path) -> None:
-    """Make a repository with a commit and a state branch."""
-    from ovn.git.locate import locate
-    from ovn.state.store import StateStore
-
-    top.mkdir()
-    who = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
-    subprocess.run(["git", "init", "-q", str(top)], check=True)
-    subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "first"], cwd=top, check=True)
-    store = StateStore.open(locate(top))
-    store.init("bench")
-    store.close()
-
-
-def run(top: Path, count: int, mode: str) -> subprocess.Popen[str]:
-    """Start the program in a process of its own."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", PROGRAM, str(top), str(count), mode]
-    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
-
-
-def ours(top: Path, count: int, mode: str) -> tuple[float, float, float]:
-    """Return the seconds of all steps, their CPU, and the longest one."""
-    repository(top)
-    out, _ = run(top, count, mode).communicate()
-    seconds, cpu, pause = next(line for line in out.splitlines() if line.startswith("done")).split()[1:]
-    return float(seconds), float(cpu), float(pause)
-
-
-def resume(top: Path, count: int) -> float:
-    """Return the seconds from the start of a process to its first new step, after a kill at half."""
-    from ovn.git.locate import locate
-    from ovn.state.store import StateStore
-
-    repository(top)
-    process = run(top, count, "sync")
-    journal = StateStore.open(locate(top))
-    while process.poll() is None:
-        known = journal.view().session("s")
-        if known is not None and known.steps >= count // 2:
-            os.kill(process.pid, signal.SIGKILL)
-            break
-        time.sleep(0.05)
-    process.communicate()
-    start = time.time()
-    out, _ = run(top, count + 1, "sync").communicate()
-    return float(next(line for line in out.splitlines() if line.startswith("first")).split()[1]) - start
-
-
-def size_of(top: Path) -> int:
-    """Return the bytes that the repository's objects take."""
-    folder = top / ".git" / "objects"
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
-
-
-def log(top: Path) -> float:
-    start = time.perf_counter()
-    subprocess.run(
-        ["git", "log", "-1", "-p", "overnight/state"], cwd=top, stdout=subprocess.DEVNULL, check=True
-    )
-    return time.perf_counter() - start
-
-
-# -- peers ---------------------------------------------------------------------------------
-
-TARGETS = {"langgraph, graph": 0.3, "langgraph, functional": 0.3, "dbos": 0.1}
-
-
-def against_peers(place: Path, count: int, sync: float) -> list[Figure]:
-    """Return our seconds over those of each peer that could be installed and ran."""
-    python = environment()
-    if python is None:
-        return []
-    figures = []
-    for name in PEERS:
-        folder = place / name.replace(", ", "-")
-        folder.mkdir()
-        command = [str(python), str(ROOT / "bench" / "_peers.py"), name, str(count), str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-        if done.returncode:
-            print(f"{name:34} not measured: {(done.stderr.strip() or 'failed').splitlines()[-1]}")
+def peers(place: Path) -> Iterator[Figure]:
+    """Yield our seconds over those of each peer that could be installed and ran, and resuming."""
+    room = place / "peers"
+    room.mkdir()
+    for peer in _others.installed():
+        ours = _ours.finish(_ours.start(_ours.repository(room / f"ours-{peer.slug}"), PEERS_BY, "sync"))
+        theirs = _others.seconds(peer, room / peer.slug, PEERS_BY)
+        if isinstance(theirs, str):
+            print(f"{peer.name}: not measured: {theirs}", flush=True)
             continue
-        seconds = float(done.stdout.split()[-1])
-        print(f"{name:34} {seconds / count * 1e6:9.0f} us a step")
-        figures.append(Figure(f"a synced step against {name}", sync / seconds, TARGETS[name]))
-    return figures
+        print(f"{PEERS_BY:7,} steps: {peer.name:34} {theirs / PEERS_BY * 1e6:9.0f} us a step", flush=True)
+        yield Figure(f"a synced step / {peer.name}", ours.seconds / theirs, peer.target)
+        again = _others.resume(peer, room / f"{peer.slug}-killed", 2 * PEERS_BY)
+        if isinstance(again, str):
+            print(f"{peer.name}: not resumed: {again}", flush=True)
+            continue
+        own = _ours.resume(room / f"killed-{peer.slug}", 2 * PEERS_BY)
+        said = f"{peer.name} {again.seconds:.2f} s, git ovn {own:.2f} s"
+        print(f"{2 * PEERS_BY:7,} steps: resumed at half: {said}", flush=True)
+        print(f"{'':16}{peer.name} ran {again.repeated} recorded steps again", flush=True)
+        yield Figure(f"resumed at half of {2 * PEERS_BY:,} / {peer.name}", own / again.seconds, 1.0)
 
 
-def environment() -> Path | None:
-    """Return the interpreter of the peers' own environment, made when it is first needed."""
-    python = HOME / "bin" / "python"
-    if python.exists():
-        return python
-    made = subprocess.run([sys.executable, "-m", "venv", str(HOME)], check=False).returncode == 0
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *WANTED]
-    if made and subprocess.run(install, check=False).returncode == 0:
-        return python
-    shutil.rmtree(HOME, ignore_errors=True)
-    print("the peers could not be installed, and are not measured")
-    return None
+def losses(place: Path) -> Iterator[Figure]:
+    """Yield what kills, power cuts and eight writers do to acknowledged steps: nothing, it is said."""
+    chance = random.Random(3)
+    ratio, lost = _losses.writers(place, 4000)
+    yield Figure("eight writers of one session / one, per step", ratio, 5)
+    yield Figure("updates lost by eight writers", lost, 0, "")
+    found = _losses.kills(place, KILLS, chance)
+    print(f"{KILLS} kills: {found}", flush=True)
+    yield Figure(f"acknowledged steps lost by {KILLS} kills, of {found.acknowledged:,}", found.lost, 0, "")
+    yield Figure(f"acknowledged steps that ran again after {KILLS} kills", found.again, 0, "")
+    cut = _losses.cuts(place, CUTS, chance)
+    if isinstance(cut, str):
+        print(f"power cuts: not measured: {cut}", flush=True)
+        return
+    print(f"{CUTS} power cuts: {cut}", flush=True)
+    yield Figure(f"acknowledged steps lost by {CUTS} power cuts, of {cut.acknowledged:,}", cut.lost, 0, "")
 
 
 if __name__ == "__main__":
