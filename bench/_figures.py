@@ -44,6 +44,14 @@ def judge(figures: Iterable[Figure]) -> int:
     return int(any(figure.missed for figure in found))
 
 
+def note(text: str) -> None:
+    """Print a line, and keep it for the page, below the figures."""
+    print(text, flush=True)
+    if file := os.environ.get(KEEP):
+        with open(file, "a", encoding="utf-8") as kept:  # noqa: PTH123
+            kept.write(json.dumps({"note": text}) + "\n")
+
+
 def turns(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Return the seconds of each way. They take turns, so that a slow machine is slow for all of them.
 

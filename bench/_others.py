@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench._figures import note
 from bench._ours import ROOT
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def installed() -> tuple[Peer, ...]:
         install = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *WANTED]
         if not made or subprocess.run(install, check=False).returncode:
             shutil.rmtree(HOME, ignore_errors=True)
-            print("the peers could not be installed, and are not measured")
+            note("the peers could not be installed, and are not measured")
             return ()
     if SERVER.exists() or _from_npm():
         return PEERS
@@ -72,14 +73,14 @@ def installed() -> tuple[Peer, ...]:
 def _from_npm() -> bool:
     """Install the Restate server; say why not."""
     if shutil.which("npm") is None:
-        print("Restate server: not measured: there is no npm")
+        note("Restate server: not measured: there is no npm")
         return False
     NODE.mkdir(parents=True, exist_ok=True)
     command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(NODE), FROM_NPM]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not SERVER.exists():
         why = (done.stderr.strip() or "nothing").splitlines()[-1]
-        print(f"Restate server: not measured: npm says: {why}")
+        note(f"Restate server: not measured: npm says: {why}")
         return False
     return True
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import _losses, _others, _ours
-from bench._figures import Figure, judge
+from bench._figures import Figure, judge, note
 from bench._ours import VALUE
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def main(args: list[str]) -> int:
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="ovn-bench-", dir=os.environ.get("OVN_BENCH_DIR")) as folder:
         place = Path(folder)
-        print(f"load {os.getloadavg()[0]:.1f} of {os.cpu_count()} processors", flush=True)
+        note(f"load {os.getloadavg()[0]:.1f} at the beginning, {os.cpu_count()} processors")
         for count in counts:
             room = place / str(count)
             room.mkdir()
@@ -78,7 +78,7 @@ def small(place: Path, count: int) -> Iterator[Figure]:
     sync = statistics.median(run.seconds for run in runs["sync"])
     batched = statistics.median(run.seconds for run in runs["batched"])
     for name, seconds in {**middle, "git ovn, sync": sync, "git ovn, batched": batched}.items():
-        print(f"{count:7,} steps: {name:34} {seconds / count * 1e6:9.0f} us a step", flush=True)
+        note(f"{count:,} steps: {name}: {seconds / count * 1e6:.0f} us a step")
     of = f"of {count:,}"
     yield Figure(f"a synced step, {of} / append with fdatasync", sync / middle["append, fdatasync"], 2.0)
     yield Figure(f"a synced step, {of} / SQLite, WAL, FULL", sync / middle["SQLite, WAL, FULL"], 1.5)
@@ -99,7 +99,7 @@ def large(place: Path, count: int) -> Iterator[Figure]:
     """Yield what must not grow with the number of steps."""
     top = _ours.repository(place / "sync")
     run = _ours.finish(_ours.start(top, count, "sync"))
-    print(f"{count:7,} steps: git ovn, sync {run.seconds / count * 1e6:30.0f} us a step", flush=True)
+    note(f"{count:,} steps: git ovn, sync: {run.seconds / count * 1e6:.0f} us a step")
     last, first = (statistics.median(run.blocks[part]) for part in (slice(-10, None), slice(1, 11)))
     target = 1.25 if count <= 100_000 else 1.5
     yield Figure(f"processor time of a step, the last 10,000 of {count:,} / the first", last / first, target)
@@ -119,7 +119,7 @@ def stored(top: Path, count: int) -> Iterator[Figure]:
 def resumed(place: Path, count: int) -> Iterator[Figure]:
     """Yield how long a program needs that was killed at half."""
     seconds = min(_ours.resume(place / f"killed-{turn}", count) for turn in range(1 if count >= LARGE else 2))
-    print(f"{count:7,} steps: resumed at half {seconds:28.2f} s", flush=True)
+    note(f"{count:,} steps: resumed at half: {seconds:.2f} s")
     if count in RESUMED:
         yield Figure(f"resumed at half of {count:,}, to the first new step", seconds, RESUMED[count], "s")
 
@@ -177,18 +177,19 @@ def peers(place: Path) -> Iterator[Figure]:
         ours = _ours.finish(_ours.start(_ours.repository(room / f"ours-{peer.slug}"), PEERS_BY, "sync"))
         theirs = _others.seconds(peer, room / peer.slug, PEERS_BY)
         if isinstance(theirs, str):
-            print(f"{peer.name}: not measured: {theirs}", flush=True)
+            note(f"{peer.name}: not measured: {theirs}")
             continue
-        print(f"{PEERS_BY:7,} steps: {peer.name:34} {theirs / PEERS_BY * 1e6:9.0f} us a step", flush=True)
+        note(f"{PEERS_BY:,} steps: {peer.name}: {theirs / PEERS_BY * 1e6:.0f} us a step")
         yield Figure(f"a synced step / {peer.name}", ours.seconds / theirs, peer.target)
         again = _others.resume(peer, room / f"{peer.slug}-killed", 2 * PEERS_BY)
         if isinstance(again, str):
-            print(f"{peer.name}: not resumed: {again}", flush=True)
+            note(f"{peer.name}: not resumed: {again}")
             continue
         own = _ours.resume(room / f"killed-{peer.slug}", 2 * PEERS_BY)
         said = f"{peer.name} {again.seconds:.2f} s, git ovn {own:.2f} s"
-        print(f"{2 * PEERS_BY:7,} steps: resumed at half: {said}", flush=True)
-        print(f"{'':16}{peer.name} ran {again.repeated} recorded steps again", flush=True)
+        note(
+            f"{2 * PEERS_BY:,} steps: resumed at half: {said}; {peer.name} ran {again.repeated} of them again"
+        )
         yield Figure(f"resumed at half of {2 * PEERS_BY:,} / {peer.name}", own / again.seconds, 1.0)
 
 
@@ -199,14 +200,14 @@ def losses(place: Path) -> Iterator[Figure]:
     yield Figure("eight writers of one session / one, per step", ratio, 5)
     yield Figure("updates lost by eight writers", lost, 0, "")
     found = _losses.kills(place, KILLS, chance)
-    print(f"{KILLS} kills: {found}", flush=True)
+    note(f"{KILLS} kills: {found}")
     yield Figure(f"acknowledged steps lost by {KILLS} kills, of {found.acknowledged:,}", found.lost, 0, "")
     yield Figure(f"acknowledged steps that ran again after {KILLS} kills", found.again, 0, "")
     cut = _losses.cuts(place, CUTS, chance)
     if isinstance(cut, str):
-        print(f"power cuts: not measured: {cut}", flush=True)
+        note(f"power cuts: not measured: {cut}")
         return
-    print(f"{CUTS} power cuts: {cut}", flush=True)
+    note(f"{CUTS} power cuts: {cut}")
     yield Figure(f"acknowledged steps lost by {CUTS} power cuts, of {cut.acknowledged:,}", cut.lost, 0, "")
 
 
