@@ -64,8 +64,8 @@ class Agent(Protocol):
         """Return the words to start it with; never a shell's line."""
         ...
 
-    def environment(self, settings: Settings, task: Task) -> dict[str, str]:
-        """Return the variables that this agent needs beside the allowed and the marked ones."""
+    def environment(self, settings: Settings, task: Task, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables that this agent needs beside ``environ``, the allowed ones."""
         ...
 
     def spent(self, task: Task) -> Usage:

@@ -98,7 +98,7 @@ def _server() -> dict[str, object]:
     return {"command": program, "args": arguments}
 
 
-def environment(settings: Settings, task: Task) -> dict[str, str]:  # noqa: ARG001 - the agents' common shape
+def environment(settings: Settings, task: Task, environ: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG001 - the agents' common shape
     """Return what keeps it from changing itself at night, and where its hooks leave their sign."""
     return {"DISABLE_AUTOUPDATER": "1", names.ENV_HOOKS: str(task.folder / ours.HOOKS_FILE)}
 

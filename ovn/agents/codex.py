@@ -117,7 +117,7 @@ def _hook(hook: str) -> str:
     return f'[{{hooks=[{{type="command",command={json.dumps(ours.hook_line(NAME))},timeout={seconds}}}]}}]'
 
 
-def environment(settings: Settings, task: Task) -> dict[str, str]:  # noqa: ARG001 - the agents' common shape
+def environment(settings: Settings, task: Task, environ: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG001 - the agents' common shape
     """Return where its hooks leave their sign."""
     return {names.ENV_HOOKS: str(task.folder / ours.HOOKS_FILE)}
 

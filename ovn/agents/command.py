@@ -36,7 +36,7 @@ def argv(settings: Settings, task: Task) -> tuple[str, ...]:
     return tuple(_PLACE.sub(lambda place: values[place[1]], word) for word in settings.argv)
 
 
-def environment(settings: Settings, task: Task) -> dict[str, str]:  # noqa: ARG001 - the agents' common shape
+def environment(settings: Settings, task: Task, environ: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG001 - the agents' common shape
     """Return where the program may say what it cost."""
     return {names.ENV_COST: str(_cost_file(task))}
 

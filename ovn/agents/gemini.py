@@ -1,17 +1,16 @@
 """Gemini CLI (its hooks: ``docs/hooks/reference.md`` in its package).
 
-Its hooks and the MCP server stand in a settings file of ours in the attempt's folder, which an
-environment variable names: nothing is written into ``.gemini/``. There is no event after a
+Its hooks and the MCP server stand in a home of ours in the session's folder (``geminihome``),
+which an environment variable names: nothing is written into ``.gemini/``. There is no event after a
 compaction, so the context comes again with every tenth tool. Measured with 0.61.
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from ovn import names
-from ovn.agents import ours, past, prompts
+from ovn.agents import geminihome, ours, past, prompts
 from ovn.agents.events import Event, part, text
 from ovn.agents.trouble import Sign, Trouble, classify
 from ovn.agents.usage import Usage, tokens
@@ -30,9 +29,8 @@ HOOKED = True
 HOOKS = ("SessionStart", "BeforeAgent", "BeforeTool", "AfterTool", "AfterAgent", "SessionEnd")
 """Not PreCompress: it fires before every request and so tells nothing."""
 
-SETTINGS = "gemini-settings.json"
-ENV_SETTINGS = "GEMINI_CLI_SYSTEM_DEFAULTS_PATH"
-"""The lowest of Gemini's layers of settings: whatever a person set stays above it."""
+HOME = "gemini"
+"""Beside the attempts' folders, so that the next attempt finds the CLI's own session."""
 
 MODES = {"acceptEdits": "auto_edit", "bypassPermissions": "yolo", "default": "default", "plan": "plan"}
 """``agent.permission_mode`` as Gemini CLI calls it. Without ``yolo`` it has no shell in ``-p``."""
@@ -62,12 +60,12 @@ def argv(settings: Settings, task: Task) -> tuple[str, ...]:
     return (*words, "-p", prompts.begin(task))
 
 
-def environment(settings: Settings, task: Task) -> dict[str, str]:  # noqa: ARG001 - the agents' common shape
-    """Return what names its settings file, which is written into the attempt's folder."""
-    path = task.folder / SETTINGS
-    path.write_text(json.dumps(_settings(), indent=2) + "\n", encoding="utf-8")
+def environment(settings: Settings, task: Task, environ: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG001 - the agents' common shape
+    """Return what names its home, which is made. Raises Unhealthy for settings it could not read."""
+    home = task.folder.parent / HOME
+    geminihome.make(home, _settings(), environ)
     hooks = str(task.folder / ours.HOOKS_FILE)
-    return {ENV_SETTINGS: str(path), "GEMINI_CLI_TRUST_WORKSPACE": "true", names.ENV_HOOKS: hooks}
+    return {geminihome.ENV_HOME: str(home), "GEMINI_CLI_TRUST_WORKSPACE": "true", names.ENV_HOOKS: hooks}
 
 
 def _settings() -> dict[str, object]:

@@ -49,7 +49,7 @@ def argv(settings: Settings, task: Task) -> tuple[str, ...]:
     return (*words, "--", prompts.begin(task))
 
 
-def environment(settings: Settings, task: Task) -> dict[str, str]:  # noqa: ARG001 - the agents' common shape
+def environment(settings: Settings, task: Task, environ: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG001 - the agents' common shape
     """Return what names its configuration, which is written into the attempt's folder."""
     path = task.folder / CONFIG
     path.write_text(json.dumps(_config(), indent=2) + "\n", encoding="utf-8")

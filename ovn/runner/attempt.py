@@ -129,6 +129,7 @@ def carry_out(
 
         outcome = process.watch(order.limits, wish=wished, tick=lambda: watcher.tick(process.written))
     told = past.account(reader, folder)
+    watcher.look_for_hooks_at_the_end(folder, told)
     return Result(outcome, agent.module.spent(task), watcher.trouble, told, watcher.enough)
 
 
@@ -173,11 +174,11 @@ def _launch(store: StateStore, order: Order, agent: Agent, task: agents.Task) ->
         names.ENV_ATTEMPT: str(order.number),
         names.ENV_CONTEXT: str(task.prompt_file),
     }
-    own = agent.module.environment(agent.settings, task)
+    own = agent.module.environment(agent.settings, task, agent.environ)
     return Launch(
         argv=agent.module.argv(agent.settings, task),
         folder=store.location.tree(),
-        environ={**agent.environ, **own, **marks},
+        environ={**agent.environ, **own, **marks, "PWD": str(store.location.tree())},
         run=order.run,
         log=task.folder / LOG,
         beat=store.location.local / names.BEAT_FOLDER / order.session,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from ovn.agents.events import Reader
+    from ovn.agents.events import Account, Reader
     from ovn.state.store import StateStore
 
 PULSE_SECONDS = 1.0
@@ -137,6 +137,12 @@ class Watcher:
         self._hooks = (folder / ours.HOOKS_FILE).exists()
         if not self._hooks:
             self._end_night("hooks-off", f"no hook of the agent ran within {seconds:g} s")
+
+    def look_for_hooks_at_the_end(self, folder: Path, told: Account) -> None:
+        """Note that an agent worked without our hooks; a quick one was over before any deadline."""
+        worked = bool(told.tools) or (told.ended and told.ok)
+        if self._ears.hooked and worked and not (folder / ours.HOOKS_FILE).exists():
+            self._end_night("hooks-off", "it worked, and no hook of it ran")
 
     def _is_due(self, what: str, now: float, seconds: float) -> bool:
         if now < self._due[what]:

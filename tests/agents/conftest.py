@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-CACHE = Path(os.environ.get("OVN_TEST_AGENTS") or HERE.parent.parent / ".cache" / "agents")
+CACHE = Path(os.environ.get("TEST_AGENTS_CACHE") or HERE.parent.parent / ".cache" / "agents")
 VERSIONS = json.loads((HERE / "versions.json").read_text())
 SECONDS = 240
 
@@ -21,21 +22,31 @@ def program(cli: str) -> Path:
     """Return the CLI's program, installing it if need be; skips the test where that is impossible."""
     wanted = VERSIONS[cli]
     folder = CACHE / f"{cli}-{wanted['version']}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{folder.name}.lock").open("w") as lock:  # the tests' workers want it all at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _program(folder, wanted) or _install(folder, wanted)
+
+
+def _install(folder: Path, wanted: dict[str, str]) -> Path:
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed, so the real agents cannot be")
+    new = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    line = [npm, "install", "--prefix", str(new), "--no-audit", "--no-fund", "--loglevel", "error"]
+    line.append(f"{wanted['package']}@{wanted['version']}")
+    try:
+        done = subprocess.run(line, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm did not install {wanted['package']} within {SECONDS} s")
+    if done.returncode or _program(new, wanted) is None:
+        pytest.skip(f"npm could not install {wanted['package']}: {done.stderr[-300:]}")
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)  # whole or not at all: one that was killed leaves nothing that looks installed
     found = _program(folder, wanted)
-    if found is None:
-        npm = shutil.which("npm")
-        if npm is None:
-            pytest.skip("npm is not installed, so the real agents cannot be")
-        folder.mkdir(parents=True, exist_ok=True)
-        line = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel", "error"]
-        line.append(f"{wanted['package']}@{wanted['version']}")
-        try:
-            done = subprocess.run(line, capture_output=True, text=True, timeout=SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            pytest.skip(f"npm did not install {cli} within {SECONDS} s")
-        found = _program(folder, wanted)
-        if done.returncode or found is None:
-            pytest.skip(f"npm could not install {cli}: {done.stderr[-300:]}")
+    assert found is not None
     return found
 
 

@@ -1,9 +1,11 @@
-"""A model server on the loopback, driven by a script: the wire formats of Anthropic and OpenAI Responses.
+"""A model server on the loopback, driven by a script, in four wire formats.
 
-A step of the script is a dict: ``text`` and ``calls`` (``name``, ``input``; for Codex also
-``namespace``), ``usage`` (tokens in, out), or ``error`` (``status``, ``headers``, ``body``), or
-``hang`` (seconds of silence after the headers). Requests that carry no tools, and those that ask
-for a summary, take no step. Past the end the model says DONE.
+Anthropic Messages (Claude Code), OpenAI Responses (Codex), OpenAI Chat (opencode), Gemini. The
+script is a list of steps, or a function from a request to its step. A step is a dict: ``text`` and
+``calls`` (``name``, ``input``; for Codex also ``namespace``), ``usage`` (tokens in, out), or
+``error`` (``status``, ``headers``, ``body``), or ``hang`` (seconds of silence after the headers).
+Requests that carry no tools, and those that ask for a summary, take no step. Past the end the
+model says DONE.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ import threading
 import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SUMMARY = "<summary>SUMMARY of what was done</summary>"
 ASKS_FOR_SUMMARY = ("Before providing your final summary", "CONTEXT CHECKPOINT COMPACTION", "handoff summary")
@@ -22,8 +27,11 @@ ASKS_FOR_SUMMARY = ("Before providing your final summary", "CONTEXT CHECKPOINT C
 class Stub:
     """The server: ``requests`` are those that took a step or asked for a summary, in their order."""
 
-    def __init__(self, steps: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, steps: list[dict[str, Any]], choose: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    ) -> None:
         self.steps = steps
+        self.choose = choose
         self.requests: list[dict[str, Any]] = []
         self.summaries = 0
         self.taken = 0
@@ -44,7 +52,7 @@ class Stub:
 
     def step(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return what to answer to a request."""
-        said = json.dumps((body.get("messages") or body.get("input") or [])[-1:])
+        said = json.dumps(conversation(body)[-1:])
         with self._lock:
             if any(words in said for words in ASKS_FOR_SUMMARY):
                 self.summaries += 1
@@ -53,7 +61,15 @@ class Stub:
                 return {"text": "{}"}
             self.requests.append(body)
             self.taken += 1
+            if self.choose is not None:
+                return self.choose(body)
             return self.steps[self.taken - 1] if self.taken <= len(self.steps) else {"text": "DONE"}
+
+
+def conversation(body: dict[str, Any]) -> list[Any]:
+    """Return the messages of a request, whatever its format calls them."""
+    found = body.get("messages") or body.get("input") or body.get("contents") or []
+    return found if isinstance(found, list) else [found]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -70,18 +86,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({})
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
+        body = json.loads(self._body() or b"{}")
         path = self.path.partition("?")[0]
-        if path.endswith("/count_tokens"):
-            self._json({"input_tokens": 100})
+        if path.endswith(("/count_tokens", ":countTokens")):
+            self._json({"input_tokens": 100, "totalTokens": 100})
             return
-        form = (
-            _messages
-            if path.endswith("/v1/messages")
-            else _responses
-            if path.endswith("/responses")
-            else None
-        )
+        form = next((make for end, make in FORMS.items() if path.endswith(end)), None)
         if form is None:
             self._json({})
             return
@@ -90,9 +100,26 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(step["error"].get("body", {}), step["error"]["status"], step["error"].get("headers"))
             return
         try:
+            if not self._streams(path, body):
+                self._json(form(step, body)[-1])
+                return
             self._stream(step, form(step, body))
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # the agent was ended
+
+    def _body(self) -> bytes:
+        if (self.headers.get("transfer-encoding") or "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length") or 0))
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0] or b"0", 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    @staticmethod
+    def _streams(path: str, body: dict[str, Any]) -> bool:
+        return "streamGenerateContent" in path or body.get("stream", "generateContent" not in path) is True
 
     def _json(self, value: object, status: int = 200, headers: dict[str, str] | None = None) -> None:
         data = json.dumps(value).encode()
@@ -110,10 +137,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         for number, event in enumerate(events):
-            self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+            name = f"event: {event['type']}\n" if "type" in event else ""
+            self.wfile.write(f"{name}data: {json.dumps(event)}\n\n".encode())
             self.wfile.flush()
             if number == 0 and step.get("hang"):
                 time.sleep(step["hang"])
+        if "choices" in events[-1]:
+            self.wfile.write(b"data: [DONE]\n\n")
 
 
 def _id(prefix: str) -> str:
@@ -171,3 +201,49 @@ def _responses(step: dict[str, Any], _: dict[str, Any]) -> list[dict[str, Any]]:
     used |= {"output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": sent + received}
     whole = {"id": number, "status": "completed", "output": made, "usage": used}
     return [*events, {"type": "response.completed", "response": whole}]
+
+
+def _chat(step: dict[str, Any], body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the events of OpenAI Chat."""
+    sent, received = step.get("usage", (100, 20))
+    calls = [
+        {
+            "index": index,
+            "id": _id("call"),
+            "type": "function",
+            "function": {"name": call["name"], "arguments": json.dumps(call["input"])},
+        }
+        for index, call in enumerate(step.get("calls", []))
+    ]
+    base = {"id": _id("chatcmpl"), "created": int(time.time()), "model": body.get("model")}
+    base |= {"object": "chat.completion.chunk"}
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+    deltas += [{"content": step["text"]}] if step.get("text") else []
+    deltas += [{"tool_calls": calls}] if calls else []
+    events = [{**base, "choices": [{"index": 0, "delta": one, "finish_reason": None}]} for one in deltas]
+    over = {"index": 0, "delta": {}, "finish_reason": "tool_calls" if calls else "stop"}
+    used = {"prompt_tokens": sent, "completion_tokens": received, "total_tokens": sent + received}
+    return [*events, {**base, "choices": [over]}, {**base, "choices": [], "usage": used}]
+
+
+def _gemini(step: dict[str, Any], _: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the one event of Gemini."""
+    sent, received = step.get("usage", (100, 20))
+    parts: list[dict[str, Any]] = [{"text": step["text"]}] if step.get("text") else []
+    parts += [
+        {"functionCall": {"name": call["name"], "args": call["input"], "id": _id("call")}}
+        for call in step.get("calls", [])
+    ]
+    said = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}
+    used = {"promptTokenCount": sent, "candidatesTokenCount": received, "totalTokenCount": sent + received}
+    return [{"candidates": [said], "usageMetadata": used, "modelVersion": "stub"}]
+
+
+FORMS = {
+    "/v1/messages": _messages,
+    "/responses": _responses,
+    "/chat/completions": _chat,
+    ":streamGenerateContent": _gemini,
+    ":generateContent": _gemini,
+}
+"""How a request's path ends: what makes the events of its answer."""

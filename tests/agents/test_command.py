@@ -41,7 +41,7 @@ def test_places_are_filled_once_and_other_braces_stay(task: Task) -> None:
     ],
 )
 def test_the_last_number_in_the_cost_file_is_the_cost(task: Task, content: str | None, cost: float) -> None:
-    path = Path(command.environment(Settings(), task)["OVN_COST_FILE"])
+    path = Path(command.environment(Settings(), task, {})["OVN_COST_FILE"])
     if content is not None:
         path.write_text(content)
     assert command.spent(task).cost == cost

@@ -19,6 +19,7 @@ def test_only_what_an_agent_needs_reaches_it() -> None:
         "GITHUB_TOKEN": "s",
         "OVN_CRASH_POINT": "x",
         "OVN_SESSION": "of-another",
+        "PWD": "/where/the/person/is",
     }
     kept = ["ANTHROPIC_API_KEY", "GIT_AUTHOR_NAME", "GIT_SSL_CAINFO", "HOME", "LC_ALL", "PATH"]
     assert sorted(allowed(environ)) == kept

@@ -13,6 +13,7 @@ import pytest
 
 from ovn import agents, resources
 from ovn.agents import AGENTS, Settings, Task, claude, codex, gemini, opencode, ours, prompts
+from ovn.errors import Unhealthy
 
 HOOKED = [name for name, agent in AGENTS.items() if agent.HOOKED]
 WISH = Settings(model="m1", permission_mode="acceptEdits", allowed_tools=("Bash(make:*)",))
@@ -47,7 +48,7 @@ def test_a_session_of_the_agents_own_is_gone_on_with(name, task):
 
 @pytest.mark.parametrize("name", HOOKED)
 def test_the_hooks_leave_their_sign_in_the_attempts_folder(name, task):
-    told = AGENTS[name].environment(WISH, task)
+    told = AGENTS[name].environment(WISH, task, {})
     assert told["OVN_HOOKS_FILE"] == str(task.folder / ours.HOOKS_FILE)
 
 
@@ -57,7 +58,7 @@ def test_files_are_written_into_the_attempts_folder_only(name, task, tmp_path_fa
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(home)
     AGENTS[name].argv(WISH, task)
-    AGENTS[name].environment(WISH, task)
+    AGENTS[name].environment(WISH, task, {})
     assert list(home.rglob("*")) == []
 
 
@@ -123,16 +124,37 @@ def test_codex_modes_are_never_wider_than_asked(task, mode, sandbox):
     assert f'sandbox_mode="{sandbox}"' in codex.argv(Settings(permission_mode=mode), task)
 
 
-def test_gemini_reads_our_settings_below_the_persons(task):
-    told = gemini.environment(WISH, task)
-    settings = json.loads(Path(told["GEMINI_CLI_SYSTEM_DEFAULTS_PATH"]).read_text())
+def test_gemini_gets_a_home_with_the_persons_settings_and_our_hooks(task, tmp_path):
+    """Files of the person's are links; their own hook and server stay beside ours."""
+    theirs = tmp_path / "person" / ".gemini"
+    (theirs / "tmp").mkdir(parents=True)
+    (theirs / "oauth_creds.json").write_text("secret")
+    own = '{"model": "x", /* mine */ "hooks": {"BeforeTool": [{"hooks": []}]}, "mcpServers": {"a": {}}} // e'
+    (theirs / "settings.json").write_text(own)
+    told = gemini.environment(WISH, task, {"HOME": str(tmp_path / "person")})
+    home = Path(told["GEMINI_CLI_HOME"]) / ".gemini"
+    assert task.folder.parent in home.parents
+    assert (home / "oauth_creds.json").readlink() == theirs / "oauth_creds.json"
+    settings = json.loads((home / "settings.json").read_text())
+    assert (settings["model"], list(settings["mcpServers"])) == ("x", ["a", "ovn"])
     assert set(settings["hooks"]) == set(gemini.HOOKS)
-    assert settings["hooks"]["BeforeTool"][0]["hooks"][0]["timeout"] == 20_000
+    assert len(settings["hooks"]["BeforeTool"]) == 2
+    assert settings["hooks"]["AfterTool"][0]["hooks"][0]["timeout"] == 20_000
+    assert (home / "settings.json").stat().st_mode & 0o077 == 0
     assert value(gemini.argv(WISH, task), "--approval-mode") == "auto_edit"
+    assert (theirs / "settings.json").read_text() == own
+    assert gemini.environment(WISH, task, {"HOME": str(tmp_path / "person")}) == told
+
+
+def test_settings_of_gemini_that_cannot_be_read_are_named(task, tmp_path):
+    (tmp_path / ".gemini").mkdir()
+    (tmp_path / ".gemini" / "settings.json").write_text("{")
+    with pytest.raises(Unhealthy, match=r"settings\.json' cannot be read"):
+        gemini.environment(WISH, task, {"HOME": str(tmp_path)})
 
 
 def test_opencode_reads_our_configuration_beside_the_persons(task):
-    told = opencode.environment(WISH, task)
+    told = opencode.environment(WISH, task, {})
     config = json.loads(Path(told["OPENCODE_CONFIG"]).read_text())
     assert config["plugin"] == [str(resources.path("hooks", "opencode-ovn.js"))]
     assert Path(config["plugin"][0]).is_file()

@@ -101,7 +101,7 @@ class Shift:
             return subprocess.Popen(
                 [str(program(self.cli)), *module.argv(wish, wanted)[1:]],
                 cwd=self.repo.path,
-                env={**self._environ(prompt), **module.environment(wish, wanted)},
+                env={**self._environ(prompt), **module.environment(wish, wanted, os.environ)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

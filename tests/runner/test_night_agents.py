@@ -27,6 +27,7 @@ number = sum(1 for _ in open({calls!r}))
 feature = os.environ["OVN_FEATURE"]
 say(type="system", subtype="init", session_id=session, claude_code_version="2.1.330")
 hooks = os.environ["OVN_HOOKS_FILE"]
+if {hooked}: open(hooks, "a").write("x")
 {script}
 """
 
@@ -42,9 +43,9 @@ def claude(project, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     calls = tmp_path / "calls"
 
-    def install(script: str, **sections):
+    def install(script: str, *, hooked: bool = True, **sections):
         program = folder / "claude"
-        program.write_text(SPEAKING.format(calls=str(calls), script=script))
+        program.write_text(SPEAKING.format(calls=str(calls), script=script, hooked=hooked))
         program.chmod(0o755)
         project.configure(agent={"name": "claude", "argv": None}, **sections)
         project.feature("a")
@@ -103,10 +104,19 @@ def test_hooks_that_are_off_are_found_and_end_the_night(project, claude):
     """It talks, so only the missing sign in the attempt's folder tells."""
     claude(
         "for _ in range(600): say(type='system'); time.sleep(0.1)",
+        hooked=False,
         session={"start_deadline_seconds": 1},
     )
     said = project.run(code=14)
     assert "hooks did not run" in said
+
+
+def test_hooks_that_were_off_in_a_quick_attempt_are_found_at_its_end(project, claude):
+    """It is over before any deadline; what it made is neither verified nor called done."""
+    claude("open(feature + '.txt', 'w').write('good\\n'); end()", hooked=False)
+    said = project.run(code=14)
+    assert "hooks did not run" in said
+    assert project.statuses() == {"a": "in_progress"}
 
 
 def test_an_exit_code_of_zero_without_a_result_is_a_crash(project, claude):
