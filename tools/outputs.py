@@ -14,12 +14,13 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from ovn.report import model
+from ovn.report import explaining, model
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "schemas" / "output"
 
 OUTPUTS: dict[str, tuple[type, str]] = {
+    "explain": (explaining.Explanation, "why something is there: git ovn explain --json"),
     "morning": (model.Night, "what a night came to: git ovn morning --json"),
 }
 """name -> (the class, what it is). The document is the class's fields and ``version``."""

@@ -39,6 +39,8 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "look": {
         "morning": ("morning", "report what the night came to"),
+        "review": ("review", "go through what the night built: keep, roll back, hold"),
+        "explain": ("explain", "say why a commit, a feature or a checkpoint is there"),
         "list": ("list", "list the checkpoints"),
         "show": ("show", "show what a checkpoint holds"),
         "diff": ("diff", "show what changed since a checkpoint"),

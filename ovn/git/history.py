@@ -102,18 +102,9 @@ def _merged(
     git: Git, objects: ObjectStore, tip: str, info: CommitInfo, *, before: str, when: datetime
 ) -> str:
     """Return the tree of ``tip`` without the changes of a commit. Raises Conflict."""
-    base = objects.write_commit(info.tree, [], "base", when=when)
-    ours = objects.write_commit(objects.commit(tip).tree, [base], "ours", when=when)
-    theirs = objects.write_commit(before, [base], "theirs", when=when)
-    answer = git.run(
-        "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, ok=(0, 1)
-    )
-    tree, *paths = answer.paths()
-    if answer.code == 0:
-        return tree.decode()
-    if len(tree) != 40:
-        raise GitFailed(f"cannot invert commit '{info.oid}'", stderr=answer.err.decode(errors="replace"))
-    named = sorted({quote(path) for path in paths if path})
+    tree, named = merged_trees(git, objects, info.tree, objects.commit(tip).tree, before, when=when)
+    if tree is not None:
+        return tree
     raise Conflict(
         f"commit '{info.oid[:12]}' ({info.subject}) cannot be taken back: later commits changed "
         f"{', '.join(named[:5])}{' ...' if len(named) > 5 else ''}",
@@ -121,3 +112,24 @@ def _merged(
         commit=info.oid,
         paths=named,
     )
+
+
+def merged_trees(
+    git: Git, objects: ObjectStore, base: str, ours: str, theirs: str, *, when: datetime
+) -> tuple[str | None, list[str]]:
+    """Return the tree that has the changes of both sides since ``base``; None and the paths in conflict.
+
+    Raises GitFailed when git cannot tell.
+    """
+    common = objects.write_commit(base, [], "base", when=when)
+    sides = [
+        objects.write_commit(tree, [common], word, when=when)
+        for tree, word in ((ours, "ours"), (theirs, "theirs"))
+    ]
+    answer = git.run("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", *sides, ok=(0, 1))
+    tree, *paths = answer.paths()
+    if answer.code == 0:
+        return tree.decode(), []
+    if len(tree) != 40:
+        raise GitFailed("git cannot merge these trees", stderr=answer.err.decode(errors="replace"))
+    return None, sorted({quote(path) for path in paths if path})

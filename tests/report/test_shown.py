@@ -26,9 +26,15 @@ GOLDEN = Path(__file__).parent / "golden"
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def same(name: str, text: str) -> None:
-    """Fail unless the text is what the golden file holds."""
+def same(name: str, text: str, teller) -> None:
+    """Fail unless the text is what the golden file holds.
+
+    Ids of state commits change with every field that a document gets: their order stands for them.
+    """
     file = GOLDEN / name
+    story = teller.repo.git("log", "--reverse", "--format=%H", "overnight/state").split()
+    for number, oid in enumerate(story, 1):
+        text = text.replace(oid, f"(state commit {number})").replace(oid[:10], f"state-{number:04}")
     if os.environ.get("GOLDEN") == "write":
         file.write_text(text, encoding="utf-8")
     assert text == file.read_text(encoding="utf-8")
@@ -42,18 +48,34 @@ def text_of(teller, monkeypatch, capsys, *args: str) -> str:
 
 
 def test_the_report_in_a_terminal(night, monkeypatch, capsys):
-    same("night.txt", text_of(night, monkeypatch, capsys))
+    same("night.txt", text_of(night, monkeypatch, capsys), night)
 
 
 def test_the_report_as_json_obeys_its_schema(night):
     document = json.loads(to_json(codec.encode(gather(night.store))))
     schema = json.loads(resources.read("schemas", "output/morning.schema.json"))
     jsonschema.Draft202012Validator(schema).validate(document)
-    same("night.json", json.dumps(document, indent=1, sort_keys=True) + "\n")
+    same("night.json", json.dumps(_without_documents(document), indent=1, sort_keys=True) + "\n", night)
+
+
+STORED = ("run", "handoff", "question", "before", "now")
+"""Whole documents of the state inside the report; their own schemas say what is in them."""
+
+
+def _without_documents(value):
+    if isinstance(value, list):
+        return [_without_documents(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _without_documents(inner)
+        for key, inner in value.items()
+        if not (key in STORED and isinstance(inner, dict))
+    }
 
 
 def test_the_report_as_a_page(night):
-    same("night.html", page.render(gather(night.store)))
+    same("night.html", page.render(gather(night.store)), night)
 
 
 @pytest.mark.parametrize("kind", ["empty", "running", "failed"])
@@ -68,7 +90,7 @@ def test_the_first_lines_are_honest(kind, teller, monkeypatch, capsys):
         teller.status("s-1", "a", "blocked", "1 attempt failed; the last: red: no")
         teller.handoff("s-1", tried=["attempt 1"], next=["a"])
         teller.end("crash-loop", "the agent crashed too often without doing anything", sessions=["s-1"])
-    same(f"{kind}.txt", text_of(teller, monkeypatch, capsys))
+    same(f"{kind}.txt", text_of(teller, monkeypatch, capsys), teller)
 
 
 class _Markup(HTMLParser):
