@@ -80,8 +80,16 @@ def ensure(
     ``around()``, which may end them by raising.
     """
     head = store.objects.resolve("HEAD", peel=True)
-    if head is None:
-        return None
+    return None if head is None else ensure_at(store, setting, head, around)
+
+
+def ensure_at(
+    store: StateStore,
+    setting: Setting,
+    head: str,
+    around: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Told:
+    """Return the baseline of a commit's tree; as ``ensure``."""
     tree = store.objects.commit(head).tree
     on = On(head, tree, name_of(tree, setting))
     known = store.view().baseline(on.name)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def command(context: Context, operation: str | None, dry_run: bool, force: bool) -> None:
-    """Take back a restore, rollback, commit or undo: OPERATION, or the last of this work tree.
+    """Take back a restore, rollback, commit, merge-back or undo: OPERATION, or the last of this work tree.
 
     It refuses when files or branch moved since; --force takes a checkpoint and goes on.
     """

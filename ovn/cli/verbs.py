@@ -35,7 +35,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "checkpoint": ("checkpoint", "keep files, index and HEAD as they are now"),
         "restore": ("restore", "put files back from a checkpoint"),
         "rollback": ("rollback", "put files, index and branch back, or take one feature back"),
-        "undo": ("undo", "take back the last restore, rollback, commit or undo"),
+        "undo": ("undo", "take back the last restore, rollback, commit, merge-back or undo"),
     },
     "look": {
         "morning": ("morning", "report what the night came to"),
@@ -57,6 +57,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "answer": ("answer", "answer a question of a session"),
         "signal": ("signal", "wake a program that waits for something"),
         "stop": ("stop", "end the running night from another terminal"),
+        "merge-back": ("merge_back", "merge a night's branch back, once it is green there"),
         "demo": ("demo", "play a whole night in a scratch repository"),
     },
     "mend": {

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import host
-from ovn.git import restore, worktrees, writing
+from ovn.errors import Conflict
+from ovn.git import restore, treeedit, worktrees, writing
+from ovn.git.encoding import EMPTY_TREE
 from ovn.git.paths import quote
 from ovn.git.restore import Target
 from ovn.git.run import Git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from ovn.git.objects import Entry
     from ovn.git.snapshot import Snapshot
     from ovn.model.documents import Checkpoint
     from ovn.state.store import StateStore
@@ -106,3 +110,30 @@ def target_of(store: StateStore, checkpoint: Checkpoint) -> Target:
         head=checkpoint.head,
         omitted=checkpoint.omitted,
     )
+
+
+def moved_on(store: StateStore, shot: Snapshot, head: str, *, what: str, trusted: bool) -> Change:
+    """Return the change from HEAD to the commit ``head``; all that is uncommitted elsewhere stays.
+
+    Raises Conflict where uncommitted changes are in the way; ``what`` names the act.
+    """
+    rows = {change.path: change.new for change in store.objects.changes(shot.head or EMPTY_TREE, head)}
+    busy = sorted(set(map(quote, rows)) & set(shot.paths))
+    if busy:
+        raise Conflict(
+            f"uncommitted changes of '{busy[0]}' are in the way of {what}",
+            hint="commit them, or keep them with 'git ovn checkpoint' and restore the file first",
+            paths=busy,
+        )
+    now = Target.of(shot)
+    index = _edited(store, now.index(store.objects), rows)
+    target = replace(now, tree=_edited(store, shot.tree, rows), index_tree=index, head=head)
+    return Change(store, shot, target, head=head, trusted=trusted)
+
+
+def _edited(store: StateStore, tree: str, rows: Mapping[bytes, Entry | None]) -> str:
+    """Return the tree with these rows put in, taken out or replaced; its objects are stored."""
+    new, trees = treeedit.edit(store.objects.entries, tree, rows)
+    for data in trees.values():
+        store.objects.write("tree", data)
+    return new

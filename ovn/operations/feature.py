@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.clock import rfc3339
-from ovn.errors import Conflict, NotFound, Refused
-from ovn.git import trailers, treeedit
+from ovn.errors import NotFound, Refused
+from ovn.git import trailers
 from ovn.git.history import invert
-from ovn.git.paths import quote
-from ovn.git.restore import Target
 from ovn.git.run import Git
 from ovn.model import records
-from ovn.operations.change import Change
+from ovn.operations.change import Change, moved_on
 from ovn.operations.transaction import Order, Outcome, carry_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from ovn.git.objects import CommitInfo, Entry
+    from ovn.git.objects import CommitInfo
     from ovn.git.snapshot import Snapshot
     from ovn.model.documents import Session
     from ovn.state.store import StateStore
@@ -67,26 +65,8 @@ def _inversion(store: StateStore, order: Order, shot: Snapshot) -> Change:
         trusted=order.limits.trusted,
     )
     head = made[-1] if made else tip
-    rows = {change.path: change.new for change in store.objects.changes(tip, head)}
-    busy = sorted(set(map(quote, rows)) & set(shot.paths))
-    if busy:
-        raise Conflict(
-            f"uncommitted changes of '{busy[0]}' are in the way of taking back {order.feature!r}",
-            hint="commit them, or keep them with 'git ovn checkpoint' and restore the file first",
-            paths=busy,
-        )
-    now = Target.of(shot)
-    index = _edited(store, now.index(store.objects), rows)
-    target = replace(now, tree=_edited(store, shot.tree, rows), index_tree=index, head=head)
-    return Change(store, shot, target, head=head, trusted=order.limits.trusted)
-
-
-def _edited(store: StateStore, tree: str, rows: Mapping[bytes, Entry | None]) -> str:
-    """Return the tree with these rows put in, taken out or replaced; its objects are stored."""
-    new, trees = treeedit.edit(store.objects.entries, tree, rows)
-    for data in trees.values():
-        store.objects.write("tree", data)
-    return new
+    what = f"taking back {order.feature!r}"
+    return moved_on(store, shot, head, what=what, trusted=order.limits.trusted)
 
 
 def of_feature(
