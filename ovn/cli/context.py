@@ -42,7 +42,7 @@ class Context:
         self.clock = clock
         self.json = False
         self._open = ExitStack()
-        self.out = Output(sys.stdout, sys.stderr, colour=self.colour)
+        self.out = Output(sys.stdout, sys.stderr, colour=self.colour, advice=self._advice)
 
     @cached_property
     def location(self) -> Location:
@@ -145,6 +145,20 @@ class Context:
             return True
         terminal = sys.stdout.isatty() and self.environ.get("TERM", "dumb") != "dumb"
         return terminal and wish not in ("never", "false", "no", "off", "0")
+
+    def advice(self, key: str) -> bool:
+        """Return whether hints of a kind are wanted: ``ovn.advice``, ``ovn.advice.KEY``."""
+        try:
+            return self.settings.advice(key)
+        except OvnError:  # no repository here, or none that can be read: nobody silenced anything
+            return True
+
+    def _advice(self) -> bool:
+        import click
+
+        running = click.get_current_context(silent=True)
+        words = running.command_path.split() if running else []  # 'git ovn feature add'
+        return self.advice(words[2] if len(words) > 2 else "")
 
     def _wish(self) -> str:
         try:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ovn import __version__
-from ovn.cli.context import state_home
+from ovn.cli.context import Context, state_home
 from ovn.cli.output import Output
 from ovn.clock import SYSTEM, rfc3339
 from ovn.errors import (
@@ -98,7 +98,7 @@ def _report(error: OvnError, *, as_json: bool) -> None:
         out.json({"error": {**error.facts, **fixed}})
     else:
         out.error(str(error))
-        if error.hint:
+        if error.hint and Context().advice(error.kind):
             out.hint(error.hint)
 
 

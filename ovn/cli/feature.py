@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ovn.cli import feature_change
+from ovn.cli import feature_change, porcelain
 from ovn.cli.options import dry_run_option, json_option
 from ovn.cli.output import Painted
 from ovn.model.documents import FEATURE_STATUSES
@@ -46,6 +46,7 @@ for verb in feature_change.COMMANDS:
 @command.command("list")
 @click.option("--status", "statuses", type=click.Choice(FEATURE_STATUSES), multiple=True, help="Only these.")
 @json_option
+@porcelain.porcelain_option
 @click.pass_obj
 def list_features(context: Context, statuses: tuple[str, ...]) -> None:
     """List the features by priority, the oldest first."""
@@ -57,6 +58,8 @@ def list_features(context: Context, statuses: tuple[str, ...]) -> None:
     found = [one for one in features.in_order(known.values()) if not statuses or one.status in statuses]
     if context.json:
         context.out.json({"registry": exchange.registry(project, found)})
+    elif porcelain.wanted():
+        porcelain.show(context, map(porcelain.feature, found))
     elif not found:
         context.out.note("no features" if known else "no features yet; 'git ovn feature add TITLE' adds one")
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ovn.cli import porcelain
 from ovn.cli.options import json_option
 from ovn.cli.output import Painted
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--session", metavar="ID", help="Only those of one session.")
 @json_option
+@porcelain.porcelain_option
 @click.pass_obj
 def command(context: Context, session: str | None) -> None:
     """List the checkpoints, newest last."""
@@ -26,6 +28,8 @@ def command(context: Context, session: str | None) -> None:
     known = found(context.store, session)
     if context.json:
         context.out.json({"checkpoints": [codec.encode(one) for one in known]})
+    elif porcelain.wanted():
+        porcelain.show(context, map(porcelain.checkpoint, known))
     elif not known:
         context.out.note("no checkpoints yet; 'git ovn checkpoint LABEL' takes one")
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ovn.cli import porcelain
 from ovn.cli.options import json_option
 from ovn.cli.output import Painted
 
@@ -32,6 +33,7 @@ COLOURS = {
 )
 @click.option("--oneline", is_flag=True, help="Subjects only.")
 @json_option
+@porcelain.porcelain_option
 @click.pass_obj
 def command(
     context: Context, session: str | None, feature: str | None, limit: int | None, oneline: bool
@@ -45,6 +47,8 @@ def command(
         from dataclasses import asdict
 
         context.out.json({"entries": [asdict(one) for one in entries]})
+    elif porcelain.wanted():
+        porcelain.show(context, map(porcelain.entry, entries))
     elif not entries:
         context.out.note("nothing has happened yet")
     else:

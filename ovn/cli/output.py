@@ -33,13 +33,25 @@ class Painted:
 
 
 class Output:
-    """The two streams of one process. ``colour`` is asked once, when first needed."""
+    """The two streams of one process. ``colour`` is asked once, when first needed.
 
-    def __init__(self, stdout: TextIO, stderr: TextIO, *, colour: Callable[[], bool]) -> None:
+    ``advice`` is asked before each hint whether it is wanted.
+    """
+
+    def __init__(
+        self,
+        stdout: TextIO,
+        stderr: TextIO,
+        *,
+        colour: Callable[[], bool],
+        advice: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._stdout = stdout
         self._stderr = stderr
         self._ask_colour = colour
         self._colour: bool | None = None
+        self._diverted: Callable[[str, str], None] | None = None
+        self._advice = advice
 
     def line(self, *pieces: Piece) -> None:
         """Print one line of results made of pieces, each escaped."""
@@ -85,7 +97,8 @@ class Output:
 
     def hint(self, text: str) -> None:
         """Tell on stderr what could be done next."""
-        self._say("hint", text)
+        if self._advice():
+            self._say("hint", text)
 
     def warning(self, text: str) -> None:
         """Tell on stderr what is wrong and does not stop the verb."""
@@ -95,7 +108,14 @@ class Output:
         """Tell on stderr why the verb failed."""
         self._say("error", text)
 
+    def divert(self, to: Callable[[str, str], None]) -> None:
+        """Give what would be said on stderr to ``to`` as (what it is, text): a log takes it."""
+        self._diverted = to
+
     def _say(self, what: str, text: str) -> None:
+        if self._diverted is not None:
+            self._diverted(what, text)
+            return
         # Later lines are set in, so that no text can look like a line of ours.
         lines = escape(text, lines=True).replace("\n", "\n" + " " * (len(what) + 2))
         self._stderr.write(f"{what}: {lines}\n")

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ovn.cli.logs import LEVELS, Log
 from ovn.cli.options import json_option
 from ovn.cli.output import Painted
+from ovn.errors import OvnError
 from ovn.shown import escape
 
 if TYPE_CHECKING:
@@ -46,22 +48,50 @@ if TYPE_CHECKING:
     metavar="PORT",
     help="Serve the pages beside it, as 'git ovn serve' does; 0: any port.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(("text", "json")),
+    help="Lines for people, or a JSON record a line; 'logging' in the configuration by default.",
+)
 @json_option
 @click.pass_obj
-def command(context: Context, /, *, check: bool, detach: bool, serve: int | None, **options: Any) -> int:
+def command(
+    context: Context,
+    /,
+    *,
+    check: bool,
+    detach: bool,
+    serve: int | None,
+    log_format: str | None,
+    **options: Any,
+) -> int:
     """Let an agent build feature after feature, each proven by its verify commands.
 
     Works on a new branch night/RUN in this work tree, which must be clean. A night whose
     runner died goes on where it stopped. Exit codes: 0 everything is done, 20 a limit was
     reached, 15 a person is needed, 14 unhealthy, 21 crash loop, 130 stopped.
     """
-    voice = Voice(context)
     if check:
-        return _check(context, _wish(context, voice, options))
+        return _check(context, _wish(context, Voice(context), options))
+    wanted = context.config.logging
+    log = _log(context, wanted.level) if (log_format or wanted.format) == "json" else None
+    voice = Voice(context, log, level=wanted.level)
     daemon = _detach(context) if detach else None
     if isinstance(daemon, int):
         return daemon
-    return _hold(context, voice, _wish(context, voice, options), daemon, serve)
+    try:
+        return _hold(context, voice, _wish(context, voice, options), daemon, serve)
+    except OvnError as error:
+        if log is None or context.json:
+            raise
+        log.write("ERROR", f"{error} (hint: {error.hint})" if error.hint else str(error))
+        return error.exit_code
+
+
+def _log(context: Context, level: str) -> Log:
+    log = Log(context.clock, level=level, to_stderr=context.json)
+    log.take(context.out)
+    return log
 
 
 class Voice:
@@ -70,19 +100,35 @@ class Voice:
     A reader that went away is no reason to end the night: from then on nothing is printed.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, log: Log | None = None, *, level: str = "INFO") -> None:
         self._context = context
+        self._log = log
+        self._least = LEVELS[level]
         self._pulse = ""
         self._mute = False
 
     def line(self, text: str) -> None:
+        """Say what happened, unless the configuration wants only warnings."""
+        log = self._log
+        if log is not None:
+            self._say(lambda: log.write("INFO", text))
+        elif self._least <= LEVELS["INFO"]:
+            self.result(text)
+
+    def result(self, text: str) -> None:
         """Print a line with the time of day; with ``--json`` as talk, for stdout is the document's."""
+        if self._log is not None:
+            self.line(text)
+            return
         now = f"{self._context.clock.now().astimezone():%H:%M:%S}"
         self._say(lambda: self._print(now, text))
 
     def pulse(self, text: str) -> None:
-        """Show a sign of life on a terminal."""
-        if sys.stderr.isatty():
+        """Show a sign of life on a terminal, or log it for those who want to know everything."""
+        log = self._log
+        if log is not None:
+            self._say(lambda: log.write("DEBUG", text))
+        elif sys.stderr.isatty():
             self._say(lambda: self._show(text))
 
     def quiet(self) -> None:
@@ -151,14 +197,13 @@ def _trust_given(context: Context) -> str | None:
 
 def _hold(context: Context, voice: Voice, wish: Wish, daemon: Daemon | None, serve: int | None) -> int:
     from ovn.cli.serving import beside
-    from ovn.errors import OvnError
     from ovn.runner import beginning
     from ovn.runner.detach import Message
 
     def begun(found: Begun) -> None:
         lines = [*_opening(found), *served]
         for line in lines:
-            voice.line(line)
+            voice.result(line)
         if daemon is not None:
             daemon.say(Message(0, tuple(lines)))
 
@@ -197,8 +242,8 @@ def _report(context: Context, voice: Voice, ended: Ended) -> int:
         context.out.json(document(ended))
         return code
     done = sum(one.status == "done" for one in ended.features.values())
-    voice.line(f"run {run.id} ended: {ended.why}")
-    voice.line(f"{done} of {len(ended.features)} features are done, {len(run.sessions)} sessions were held")
+    voice.result(f"run {run.id} ended: {ended.why}")
+    voice.result(f"{done} of {len(ended.features)} features are done, {len(run.sessions)} sessions were held")
     context.out.hint("see 'git ovn log' for the story, 'git ovn feature list' for what is left")
     return code
 

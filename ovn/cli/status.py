@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ovn.cli import porcelain
 from ovn.cli.options import json_option
 from ovn.cli.output import Painted
 
@@ -26,6 +27,7 @@ MOST = 3
 @click.command()
 @click.option("--exit-code", is_flag=True, help="Exit 1 if something here needs somebody.")
 @json_option
+@porcelain.porcelain_option
 @click.pass_obj
 def command(context: Context, exit_code: bool) -> int:
     """Show session, feature, last checkpoint, lease, debts, what is pending, and what comes next.
@@ -44,6 +46,8 @@ def command(context: Context, exit_code: bool) -> int:
     told = document(context.store, found, ahead, runners)
     if context.json:
         context.out.json(told)
+    elif porcelain.wanted():
+        porcelain.show(context, porcelain.status(told))
     else:
         for line in _lines(told):
             context.out.line(*line)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import field
 from typing import TYPE_CHECKING
 
-from ovn import agents, features, names, notify
+from ovn import agents, features, names, notify, trace
 from ovn.agents.environment import allowed
 from ovn.checks import commands, health, trust
 from ovn.clock import parse_rfc3339, rfc3339
@@ -95,6 +95,7 @@ def hold(store: StateStore, config: Config, wish: Wish, begun: Callable[[Begun],
         health.demand(fit(store, config, agent, wish.environ))
         beginning = _begin(store, config, wish, name)
         run = beginning.run.id
+        stack.enter_context(trace.within(run=run))
         there = ground.linked_store(beginning.ground, store)
         if there is store:
             stack.push(at_first.pop_all())

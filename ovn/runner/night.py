@@ -11,7 +11,7 @@ import random
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from ovn import baseline, checkpoints, features, notify
+from ovn import baseline, checkpoints, features, notify, trace
 from ovn.agents.usage import Usage
 from ovn.checks import health, trust
 from ovn.clock import parse_rfc3339
@@ -256,9 +256,11 @@ def _work(night: Night) -> tuple[str, str | None]:
 
 def _sessions(night: Night, going: Going | None) -> tuple[str, str | None]:
     while True:
-        end = work.carry_on(night, going) if going is not None else None
-        if end is not None:
-            return end
+        if going is not None:
+            with trace.within(session=going.session):
+                end = work.carry_on(night, going)
+            if end is not None:
+                return end
         word = ("stopped" if night.stopping.wish() else _nothing_to_do(night)) or night.why_stop()
         if word is not None:
             return word, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ovn import active, host, names
+from ovn import active, host, names, trace
 from ovn.crash import crash_point
 from ovn.errors import NeedsPerson
 from ovn.git import trailers
@@ -46,6 +46,7 @@ def attempt(night: Night, going: Going, at: Standing) -> End | None:
         return word, None
     night.check_trust()
     wanted = _order(night, going, at)
+    trace.enter(attempt=wanted.number)  # until the session's own trace ends
     night.tell(f"{going.feature}: attempt {wanted.number}")
     result = attempts.carry_out(
         night.store,

@@ -6,7 +6,7 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ovn import names
+from ovn import names, trace
 from ovn.clock import SYSTEM
 from ovn.session import base, retry, running, verbs, waiting
 from ovn.session.base import BaseSession
@@ -236,7 +236,9 @@ async def _given(value: Any) -> Any:
 
 
 async def _invoke(effect: Invoke) -> Any:
-    token = CURRENT.set(effect.step)
+    step = effect.step
+    token = CURRENT.set(step)
+    told = trace.enter(session=step.session, attempt=step.attempt, step=step.name)
     try:
         work = effect.work
         if effect.timeout is None:
@@ -250,6 +252,7 @@ async def _invoke(effect: Invoke) -> Any:
             found = await asyncio.to_thread(work.function, *work.args, **work.kwargs)
             return await found if inspect.isawaitable(found) else found
     finally:
+        trace.leave(told)
         CURRENT.reset(token)
 
 

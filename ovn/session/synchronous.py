@@ -7,7 +7,7 @@ import inspect
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ovn import names
+from ovn import names, trace
 from ovn.session import base, retry, running, verbs, waiting
 from ovn.session.base import BaseSession
 from ovn.session.calls import STEP
@@ -143,12 +143,15 @@ class SyncTransaction:
 
 
 def _invoke(effect: Invoke) -> Any:
-    token = CURRENT.set(effect.step)
+    step = effect.step
+    token = CURRENT.set(step)
+    told = trace.enter(session=step.session, attempt=step.attempt, step=step.name)
     try:
         if effect.timeout is None:
             return _called(effect)
         return _bounded(effect, effect.timeout)
     finally:
+        trace.leave(told)
         CURRENT.reset(token)
 
 
