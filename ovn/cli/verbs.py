@@ -57,6 +57,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "answer": ("answer", "answer a question of a session"),
         "signal": ("signal", "wake a program that waits for something"),
         "stop": ("stop", "end the running night from another terminal"),
+        "notify": ("notify", "send yourself a message, as the night would"),
         "merge-back": ("merge_back", "merge a night's branch back, once it is green there"),
         "demo": ("demo", "play a whole night in a scratch repository"),
     },

@@ -25,6 +25,11 @@ COMMAND_SECONDS = 10.0
 class Channel(Protocol):
     """One way out. ``send`` may take seconds, and never raises for what the other side does."""
 
+    @property
+    def name(self) -> str:
+        """What it is called in messages to people."""
+        ...
+
     def send(self, message: Mapping[str, Any]) -> Answer:
         """Send one message and return how it went."""
         ...
@@ -36,6 +41,7 @@ class Webhook:
 
     where: Target
     environ: Mapping[str, str]
+    name: str = "webhook"
 
     def send(self, message: Mapping[str, Any]) -> Answer:
         """Post the message in the shape that the host wants."""
@@ -53,6 +59,7 @@ class Program:
     command: Command
     top: Path
     environ: Mapping[str, str]
+    name: str = "command"
 
     def send(self, message: Mapping[str, Any]) -> Answer:
         """Run the command; another exit code than 0 is a failure, and is not tried again."""
