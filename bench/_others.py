@@ -42,7 +42,7 @@ class Peer:
 
 PEERS = (
     Peer("LangGraph, graph", 0.3),
-    Peer("LangGraph, functional", 0.3),
+    Peer("LangGraph, functional", 1.0),
     Peer("DBOS", 0.1),
     Peer("Restate server", 0.2),
 )

@@ -18,6 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from bench._figures import Figure, judge, note
 from bench._ours import VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ALL = [1000, 10_000, 100_000]
 ROUNDS = 3
@@ -35,27 +36,31 @@ RESUMED = {10_000: 0.5, 100_000: 1.5}
 
 KILLS, CUTS = 100, 20
 TRACED = 1000
-PEERS_BY = 1000
-"""Steps by which the peers are measured: ten times as many would take some of them minutes."""
+PEERS_BY = 500
+"""Steps by which the peers are measured: many more would take some of them minutes."""
 
 
 def main(args: list[str]) -> int:
     """Print the figures; return 1 when a target is missed."""
     everything = "--all" in args
     counts = [int(one) for one in args if one.isdigit()] or (ALL if everything else ALL[:1])
-    figures: list[Figure] = []
+    missed = 0
     with tempfile.TemporaryDirectory(prefix="ovn-bench-", dir=os.environ.get("OVN_BENCH_DIR")) as folder:
         place = Path(folder)
         note(f"load {os.getloadavg()[0]:.1f} at the beginning, {os.cpu_count()} processors")
-        for count in counts:
-            room = place / str(count)
-            room.mkdir()
-            figures += large(room, count) if count >= LARGE else small(room, count)
-        if everything or "--peers" in args:
-            figures += peers(place)
-        if everything or "--losses" in args:
-            figures += losses(place)
-    return judge(figures)
+        parts: list[Callable[[Path], Iterator[Figure]]] = [partial(by_count, count=one) for one in counts]
+        parts[1:1] = [peers] if everything or "--peers" in args else []
+        parts[1:1] = [losses] if everything or "--losses" in args else []
+        for part in parts:
+            missed |= judge(part(place))
+    return missed
+
+
+def by_count(place: Path, count: int) -> Iterator[Figure]:
+    """Yield the figures of so many steps."""
+    room = place / str(count)
+    room.mkdir()
+    return large(room, count) if count >= LARGE else small(room, count)
 
 
 # -- cost ----------------------------------------------------------------------------------
@@ -174,23 +179,37 @@ def peers(place: Path) -> Iterator[Figure]:
     room = place / "peers"
     room.mkdir()
     for peer in _others.installed():
-        ours = _ours.finish(_ours.start(_ours.repository(room / f"ours-{peer.slug}"), PEERS_BY, "sync"))
-        theirs = _others.seconds(peer, room / peer.slug, PEERS_BY)
-        if isinstance(theirs, str):
-            note(f"{peer.name}: not measured: {theirs}")
+        own: list[float] = []
+        their: list[float] = []
+        for turn in range(ROUNDS):
+            found = _others.seconds(peer, room / f"{peer.slug}-{turn}", PEERS_BY)
+            if isinstance(found, str):
+                note(f"{peer.name}: not measured: {found}")
+                break
+            their.append(found)
+            top = _ours.repository(room / f"ours-{peer.slug}-{turn}")
+            own.append(_ours.finish(_ours.start(top, PEERS_BY, "sync")).seconds)
+        if len(own) < ROUNDS:
             continue
+        ours, theirs = statistics.median(own), statistics.median(their)
         note(f"{PEERS_BY:,} steps: {peer.name}: {theirs / PEERS_BY * 1e6:.0f} us a step")
-        yield Figure(f"a synced step / {peer.name}", ours.seconds / theirs, peer.target)
-        again = _others.resume(peer, room / f"{peer.slug}-killed", 2 * PEERS_BY)
-        if isinstance(again, str):
-            note(f"{peer.name}: not resumed: {again}")
-            continue
-        own = _ours.resume(room / f"killed-{peer.slug}", 2 * PEERS_BY)
-        said = f"{peer.name} {again.seconds:.2f} s, git ovn {own:.2f} s"
-        note(
-            f"{2 * PEERS_BY:,} steps: resumed at half: {said}; {peer.name} ran {again.repeated} of them again"
-        )
-        yield Figure(f"resumed at half of {2 * PEERS_BY:,} / {peer.name}", own / again.seconds, 1.0)
+        yield Figure(f"a synced step / {peer.name}", ours / theirs, peer.target)
+        yield from resumed_beside(peer, room)
+
+
+def resumed_beside(peer: _others.Peer, room: Path) -> Iterator[Figure]:
+    """Yield how long we need to go on, over how long a peer needs."""
+    count = 4 * PEERS_BY
+    again = _others.resume(peer, room / f"{peer.slug}-killed", count)
+    if isinstance(again, str):
+        note(f"{peer.name}: not resumed: {again}")
+        return
+    own = _ours.resume(room / f"killed-{peer.slug}", count)
+    note(
+        f"{count:,} steps, resumed at half: {peer.name} {again.seconds:.2f} s, git ovn {own:.2f} s; "
+        f"recorded steps that {peer.name} ran again: {again.repeated}"
+    )
+    yield Figure(f"resumed at half of {count:,} / {peer.name}", own / again.seconds, 1.0)
 
 
 def losses(place: Path) -> Iterator[Figure]:

@@ -21,6 +21,7 @@ _PUBLIC = {
     "SyncSession": "ovn.session.synchronous",
     "VersionChanged": "ovn.session.opening",
     "current_step": "ovn.session.effects",
+    "register_result": "ovn.session.results",
 }
 """Public name: the module that has it."""
 
@@ -38,6 +39,7 @@ __all__ = [
     "VersionChanged",
     "__version__",
     "current_step",
+    "register_result",
 ]
 
 

@@ -12,6 +12,7 @@ from ovn.session import base, retry, running, verbs, waiting
 from ovn.session.base import BaseSession
 from ovn.session.calls import STEP
 from ovn.session.effects import CURRENT, Forever, Invoke, Pause, Work
+from ovn.session.hints import hinting
 from ovn.session.opening import Opening
 from ovn.session.transactions import Transaction
 
@@ -62,8 +63,8 @@ class DurableSession(BaseSession):
         """
         from ovn.session.starting import Starting
 
-        return Starting(
-            Opening(
+        with hinting():
+            wish = Opening(
                 session_id,
                 repo=repo,
                 goal=goal,
@@ -74,7 +75,7 @@ class DurableSession(BaseSession):
                 retry_failed=retry_failed,
                 clock=clock,
             )
-        )
+        return Starting(wish)
 
     @staticmethod
     def fork(

@@ -2,7 +2,7 @@
 
 Beyond JSON's own values: dataclasses, ``Path``, ``datetime``, ``date``, ``timedelta``,
 ``bytes``, ``tuple``, ``set``, ``frozenset``, ``Decimal``, ``UUID``, enums, and dicts whose keys
-are no strings, each as ``{"$ovn": kind, ...}``. ``register`` adds others. A plain dict that has
+are no strings, each as ``{"$ovn": kind, ...}``. ``register_result`` adds others. A plain dict that has
 the key ``$ovn`` is wrapped, so that nothing is mistaken for a tag.
 """
 
@@ -36,7 +36,9 @@ _CODECS: dict[str, tuple[type, Codec]] = {}
 _KINDS: dict[type, str] = {}
 
 
-def register(kind: str, cls: type, encode: Callable[[Any], Json], decode: Callable[[Json], Any]) -> None:
+def register_result(
+    kind: str, cls: type, encode: Callable[[Any], Json], decode: Callable[[Json], Any]
+) -> None:
     """Let step results hold values of ``cls`` (exactly; subclasses register themselves).
 
     ``encode`` returns a value that this module can encode in turn; ``decode`` takes it back.
@@ -53,7 +55,7 @@ def encode(value: Any, what: str = "result") -> Json:
 
     A value that is JSON already comes back as it is, not copied.
     """
-    return value if _is_plain(value, 0) else _encode(value, what, 0)
+    return value if is_plain(value) else _encode(value, what, 0)
 
 
 def decode(value: Json) -> Any:
@@ -70,12 +72,12 @@ def decode(value: Json) -> Any:
     if kind not in _CODECS:
         raise InvalidDocument(
             f"a recorded result has the kind {kind!r}, which this program does not know",
-            hint="register it with ovn.session.results.register before the session starts",
+            hint="register it with ovn.register_result before the session starts",
         )
     return _CODECS[kind][1][1](decode(value["value"]))
 
 
-def _is_plain(value: Any, depth: int) -> bool:
+def is_plain(value: Any, depth: int = 0) -> bool:
     """Tell whether a value is JSON of exactly the types that come back; almost all are."""
     kind = type(value)
     if kind in _PLAIN:
@@ -83,12 +85,12 @@ def _is_plain(value: Any, depth: int) -> bool:
     if depth >= MAX_DEPTH:
         return False
     if kind is list:
-        return all(_is_plain(item, depth + 1) for item in value)
+        return all(is_plain(item, depth + 1) for item in value)
     return (
         kind is dict
         and TAG not in value
         and all(type(key) is str and _is_text(key) for key in value)
-        and all(_is_plain(item, depth + 1) for item in value.values())
+        and all(is_plain(item, depth + 1) for item in value.values())
     )
 
 
@@ -183,7 +185,7 @@ def _tagged(value: Any, what: str, depth: int) -> Json:
         return {TAG: "path", "value": _text(str(value), what)}
     raise InvalidDocument(
         f"{what}: {cls.__module__}.{cls.__qualname__} is not JSON",
-        hint="return plain values, or register the class with ovn.session.results.register",
+        hint="return plain values, or register the class with ovn.register_result",
     )
 
 
@@ -231,13 +233,13 @@ def _seconds(value: timedelta) -> list[int]:
     return [value.days, value.seconds, value.microseconds]
 
 
-register("bytes", bytes, lambda value: base64.b64encode(value).decode("ascii"), base64.b64decode)
-register("tuple", tuple, list, tuple)
-register("set", set, lambda value: sorted(value, key=repr), set)
-register("frozenset", frozenset, lambda value: sorted(value, key=repr), frozenset)
-register("datetime", datetime, lambda value: value.isoformat(), datetime.fromisoformat)
-register("date", date, lambda value: value.isoformat(), date.fromisoformat)
-register("timedelta", timedelta, _seconds, lambda parts: timedelta(*parts))
-register("decimal", Decimal, str, Decimal)
-register("uuid", UUID, str, UUID)
-register("path", type(Path()), str, Path)
+register_result("bytes", bytes, lambda value: base64.b64encode(value).decode("ascii"), base64.b64decode)
+register_result("tuple", tuple, list, tuple)
+register_result("set", set, lambda value: sorted(value, key=repr), set)
+register_result("frozenset", frozenset, lambda value: sorted(value, key=repr), frozenset)
+register_result("datetime", datetime, lambda value: value.isoformat(), datetime.fromisoformat)
+register_result("date", date, lambda value: value.isoformat(), date.fromisoformat)
+register_result("timedelta", timedelta, _seconds, lambda parts: timedelta(*parts))
+register_result("decimal", Decimal, str, Decimal)
+register_result("uuid", UUID, str, UUID)
+register_result("path", type(Path()), str, Path)

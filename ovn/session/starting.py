@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ovn.session import ending, opening
 from ovn.session.asynchronous import DurableSession
+from ovn.session.hints import hint, hinting
 from ovn.session.pulse import Pulse
 from ovn.session.signals import Signals
 from ovn.session.synchronous import SyncSession
@@ -52,7 +53,8 @@ class Starting:
     def _begin(self) -> Core:
         if self._core is not None:
             raise RuntimeError("this session has begun already; call start again")
-        self._core = core = opening.begin(self._wish)
+        with hinting():
+            self._core = core = opening.begin(self._wish)
         if core.over is None:
             self._pulse = Pulse(core)
             self._signals = Signals(core)
@@ -64,4 +66,15 @@ class Starting:
         if self._pulse is not None:
             self._pulse.stop()
         if self._core is not None:
-            ending.leave(self._core, error)
+            hint(error)
+            with hinting():
+                ending.leave(self._core, error)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say what is missing where the session's methods are asked for before it began."""
+        if hasattr(DurableSession, name):
+            raise AttributeError(
+                f"the session has not begun: first 'with DurableSession.start(...) as session:', "
+                f"then 'session.{name}'"
+            )
+        raise AttributeError(name)

@@ -13,7 +13,7 @@ import warnings
 import pytest
 
 from ovn import DurableSession, VersionChanged, active
-from ovn.errors import NoSpace, StaleLease, VersionMismatch
+from ovn.errors import InvalidName, LeaseHeld, NoSpace, StaleLease, VersionMismatch
 from ovn.leases import Leases
 
 
@@ -309,3 +309,26 @@ def test_the_beat_and_the_count_of_transient_are_left_for_others(ready, monkeypa
         assert layers.said(ready.local, "s") == 1
         assert active.last_beat(ready.local, "s") > before
     assert layers.said(ready.local, "s") is None
+
+
+def test_a_traceback_ends_with_what_to_do(ready):
+    with pytest.raises(StaleLease) as raised, DurableSession.start("s", repo=ready.tree()):
+        raise StaleLease("x", hint="do this")
+    assert raised.value.__notes__ == ["hint: do this"]
+    with pytest.raises(InvalidName) as refused:
+        DurableSession.start("no name", repo=ready.tree())
+    assert refused.value.__notes__ == [f"hint: {InvalidName.hint}"]
+    with (
+        DurableSession.start("s", repo=ready.tree()),
+        pytest.raises(LeaseHeld) as held,
+        DurableSession.start("t", repo=ready.tree()),
+    ):
+        pass
+    assert held.value.__notes__
+
+
+def test_a_session_that_has_not_begun_says_so(ready):
+    with pytest.raises(AttributeError, match="the session has not begun: first"):
+        DurableSession.start("s", repo=ready.tree()).step("one", int)
+    with pytest.raises(AttributeError, match="nonsense"):
+        DurableSession.start("s", repo=ready.tree()).nonsense  # noqa: B018

@@ -147,7 +147,7 @@ def test_the_deepest_result_fits_into_a_record(wrap):
 
 
 def test_a_class_may_be_registered():
-    results.register("odd", Odd, lambda odd: [odd.number], lambda parts: Odd(*parts))
+    results.register_result("odd", Odd, lambda odd: [odd.number], lambda parts: Odd(*parts))
     back = results.decode(results.encode({"k": Odd(7)}))["k"]
     assert isinstance(back, Odd)
     assert back.number == 7
@@ -155,14 +155,14 @@ def test_a_class_may_be_registered():
 
 def test_a_kind_belongs_to_one_class():
     with pytest.raises(ValueError, match="'uuid' is registered for UUID"):
-        results.register("uuid", Odd, str, Odd)
-    results.register("uuid", UUID, str, UUID)
+        results.register_result("uuid", Odd, str, Odd)
+    results.register_result("uuid", UUID, str, UUID)
 
 
 def test_a_kind_that_nobody_registered_is_an_error_with_a_hint():
     with pytest.raises(InvalidDocument, match="'vector'") as caught:
         results.decode({"$ovn": "vector", "value": []})
-    assert "ovn.session.results.register" in caught.value.hint
+    assert "ovn.register_result" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["os:system", "ovn.nowhere:X", "pathlib:Path", "builtins:nothing"])
