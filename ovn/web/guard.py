@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse
 
 from ovn.frozen import dataclass
@@ -45,8 +46,11 @@ HEADERS = {
 }
 
 
-class TooLarge(Exception):
-    """A body went on beyond ``MOST_BODY``."""
+class TooLarge(HTTPException):
+    """A body went on beyond ``MOST_BODY``. One of Starlette's errors, for it comes up inside of it too."""
+
+    def __init__(self) -> None:
+        super().__init__(413, f"the request is larger than {MOST_BODY} bytes", {"connection": "close"})
 
 
 @dataclass(slots=True)
@@ -68,9 +72,8 @@ class Guard:
             await self._let_in(scope, _limited(receive), answering)
         except TimeoutError:
             await answering.refuse(scope, receive, door.Refusal(408, "the request took too long"))
-        except TooLarge:
-            refusal = door.Refusal(413, f"the request is larger than {MOST_BODY} bytes")
-            await answering.refuse(scope, receive, refusal)
+        except TooLarge as error:
+            await answering.refuse(scope, receive, door.Refusal(error.status_code, error.detail))
 
     async def _let_in(self, scope: Scope, receive: Receive, answering: _Answering) -> None:
         headers = Headers(scope=scope)
