@@ -41,7 +41,7 @@ GLOBAL_CONFIG = """\
 	allow = always
 """
 
-KEPT = ("GIT_EXEC_PATH", "GIT_SSL_CAINFO", "OVN_TEST_SIZE")
+KEPT = ("GIT_EXEC_PATH", "GIT_SSL_CAINFO", "OVN_TEST_SIZE", "OVN_CHAOS_KEEP", "OVN_CHAOS_SEED")
 
 hypothesis.settings.register_profile(
     "ovn", deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

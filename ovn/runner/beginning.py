@@ -16,6 +16,7 @@ from ovn.git import snapshot
 from ovn.model.documents import Run
 from ovn.runner import awake, ground, limits, night, runs, sole, stop
 from ovn.runner.attempt import Agent
+from ovn.runner.guarding import Guard
 from ovn.runner.janitor import Janitor
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def hold(store: StateStore, config: Config, wish: Wish, begun: Callable[[Begun],
                 tell=service.passing(wish.tell),
                 pulse=service.passing(wish.pulse),
                 janitor=janitor.tell,
+                guard=Guard(there.location, wish.trust_home, run),
                 herald=herald,
                 service=service,
             )

@@ -62,6 +62,9 @@ def _commit(night: Night, going: Going, at: Standing) -> Failed | None:
     session = night.store.view().session(going.session)
     if session is None or session.ended is not None:
         return None
+    hooks = night.changed_hooks()
+    if hooks:
+        return Failed(f"it changed a hook of git, '{hooks[0]}', which only a person may do: put it back")
     try:
         wanted = standing.order(night, going, "commit")
         made = operations.commit_work(night.store, wanted, at.feature.title)

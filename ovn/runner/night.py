@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ovn.model.documents import Baseline, Feature, Run
     from ovn.runner.attempt import Agent
     from ovn.runner.final import Broken
+    from ovn.runner.guarding import Guard
     from ovn.runner.limits import NightLimits
     from ovn.runner.stop import Stopping
     from ovn.state.store import StateStore
@@ -72,6 +73,7 @@ class Night:
     tell: Callable[[str], None] = lambda _: None
     pulse: Callable[[str], None] = lambda _: None
     janitor: Callable[..., None] = lambda *_: None
+    guard: Guard | None = None
     random: Callable[[], float] = random.random
     herald: notify.Herald = field(default_factory=notify.Herald)
     service: notify.Service = field(default_factory=lambda: notify.Service({}))
@@ -101,6 +103,18 @@ class Night:
     def started(self) -> datetime:
         """Return when the run began."""
         return parse_rfc3339(self.document().started)
+
+    def mend(self) -> None:
+        """Put back what an agent changed of what git runs here, before any git of ours runs it.
+
+        Raises NeedsPerson for what cannot be put back.
+        """
+        for one in self.guard.mend() if self.guard is not None else ():
+            self.note("surface", f"the agent changed what git runs here: '{one}'; it is put back")
+
+    def changed_hooks(self) -> list[str]:
+        """Return the hooks in the work tree that the agent changed: no commit of ours runs them."""
+        return self.guard.in_the_work() if self.guard is not None else []
 
     def check_trust(self) -> None:
         """Raise NotTrusted when a command, or a script it names, is not what a person allowed.
@@ -226,7 +240,10 @@ def hold(night: Night) -> Ended:
     running, and the next ``git ovn run`` takes it up.
     """
     try:
+        night.mend()
         word, detail = _work(night)
+    except NeedsPerson as error:
+        word, detail = "needs-person", str(error)
     except stop.Stopped:
         word, detail = "stopped", None
     except NoSpace as error:
@@ -358,6 +375,8 @@ def _end(night: Night, word: str, detail: str | None, broken: tuple[Broken, ...]
     if word == "stopped" and night.stopping.by:
         why = f"{why} ({night.stopping.by})"
     ended = runs.end(night.store, night.run, word, reason.exit_code, why)
+    if night.guard is not None:
+        night.guard.forget()
     stop.clear(stop.stop_file(night.store.location.local, night.run))
     known = night.store.view().features()
     night.look_for_questions()

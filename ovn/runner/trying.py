@@ -59,6 +59,7 @@ def attempt(night: Night, going: Going, at: Standing) -> End | None:
     active.beat(night.store.location.local, going.session)
     night.look_for_questions()
     crash_point("run.after_agent")
+    night.mend()
     _record_commits(night, going, at)
     end = _after(night, going, wanted, result)
     if end is not None or troubles.wait(night, going, result.told):

@@ -209,15 +209,27 @@ def hand_off(night: Night, going: Going) -> None:
         closing.release(night.store, facts.leases_of(night.store, night.config), session)
         return
     crash_point("run.before_handoff")
+    unsafe = _unsafe(night)
     wanted = closing.Closing(
         going.session,
         author="runner",
         us=us(night, going),
         generation=going.generation,
         limits=night.checkpoint_limits,
+        wip=unsafe,
     )
     try:
         closing.hand_off(night.store, night.config, wanted)
     except HandoffRefused as refusal:
         night.tell(f"what is uncommitted stays so: {str(refusal).splitlines()[-1]}")
         closing.hand_off(night.store, night.config, replace(wanted, wip=True))
+
+
+def _unsafe(night: Night) -> bool:
+    """Tell whether a commit would run what the agent wrote: then its work is kept in a checkpoint."""
+    try:
+        night.mend()
+    except NeedsPerson as error:
+        night.tell(str(error))
+        return True
+    return bool(night.changed_hooks())

@@ -42,7 +42,16 @@ BEFORE = (
         ["undo"],
         ["operations"],
     ),
-    *(["import", "."], ["gc"], ["gc", "--dry-run"], ["run", "--check"], ["run"], ["stop"], ["help"]),
+    *(
+        ["import", "."],
+        ["gc"],
+        ["gc", "--dry-run"],
+        ["run", "--check"],
+        ["run"],
+        ["stop"],
+        ["merge-back"],
+        ["help"],
+    ),
     *(
         ["resume", "--explain"],
         ["start", "--no-verify"],
