@@ -293,3 +293,66 @@ def test_a_path_is_one_line_of_bounded_length(call):
 def test_a_call_reads_well():
     told = [str(Call("step", "a")), str(Call("step", "a", 2)), str(Call("retry", "a", 1, "k"))]
     assert told == ["step 'a'", "step 'a' (number 2)", "retry 'a' with the key 'k'"]
+
+
+# -- in order ------------------------------------------------------------------------------
+
+RECORDED = st.lists(
+    st.tuples(
+        st.sampled_from("ab"),
+        st.sampled_from(["done", "failed", "done", "done", "cancelled"]),
+        st.sampled_from(["plain", "plain", "plain", "key", "task", "begun", "signal"]),
+    ),
+    max_size=8,
+)
+
+
+def told(plan):
+    """Return the records of a program that made these calls, one after the other."""
+    found, counts, position = [], {}, 0
+    for name, outcome, how in plan:
+        counts[name] = counts.get(name, 0) + 1
+        data = {"name": name, "occurrence": counts[name]}
+        if how == "key":
+            data = {"name": name, "key": f"k{len(found)}"}
+        elif how != "task":
+            position += 1
+            data["position"] = position
+        if how == "begun":
+            found.append({"type": "step.started", "data": {**data, "attempt": 1}})
+        extra = {"signal": 1} if how == "signal" else {}
+        found.append({"type": "step", "data": {**data, **extra, "outcome": outcome, "result": len(found)}})
+    return list(enumerate(found, 1))
+
+
+class Settled(History):
+    """A history that makes calls of everything at once."""
+
+    def _put_ahead(self, records):
+        return records
+
+
+def said(history, call):
+    """Return what a history says of a call."""
+    try:
+        past = history.find(call)
+    except NonDeterminismError as error:
+        return str(error)
+    return None if past is None else (past.seq, past.outcome, past.data, list(past.begun))
+
+
+@given(plan=RECORDED, asked=st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 9)), max_size=8))
+def test_asked_in_order_or_not_a_history_says_the_same(plan, asked):
+    """What is kept ahead, and only made a call of when it is asked for, changes nothing."""
+    records = told(plan)
+    quick, plain = History(records), Settled(records)
+    assert str(quick.last_failure()) == str(plain.last_failure())
+    for _, record in records:
+        assert said(quick, Call.of(record["data"])) == said(plain, Call.of(record["data"]))
+        assert quick.replaying == plain.replaying
+    quick, plain = History(records), Settled(records)
+    for place, (name, occurrence) in enumerate(asked, 1):
+        call = Call("step", name, occurrence, None, "", place if occurrence % 2 else None)
+        assert said(quick, call) == said(plain, call)
+    assert quick.unrequested() == plain.unrequested()
+    assert quick.last == plain.last == len(records)
