@@ -15,7 +15,6 @@ import json
 import logging
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +59,10 @@ def current() -> Trace:
 
 def enter(**parts: Any) -> Token[Trace]:
     """Say that parts of what is going on are others now; ``leave`` takes it back."""
-    return _NOW.set(replace(_NOW.get(), **parts))
+    now = _NOW.get()
+    # not dataclasses.replace, which is a twentieth of a step
+    known = {"run": now.run, "session": now.session, "attempt": now.attempt, "step": now.step}
+    return _NOW.set(Trace(**{**known, **parts}))
 
 
 def leave(token: Token[Trace]) -> None:

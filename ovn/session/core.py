@@ -260,11 +260,11 @@ class Core:
         encoded = value if results.is_plain(value) else results.encode(value, f"the result of {call}")
         if type(encoded) in _SMALL or (type(encoded) is str and len(encoded) < INLINE // 6):
             if type(encoded) is str:
-                self.look_for_secrets(encoded, f"the result of {call}")
+                self.look_for_secrets(encoded, "the result of", call)
             self.finish(call, "done", {"result": encoded, **data})
             return
         text = canonical.dump_line(encoded)
-        self.look_for_secrets(text.decode(), f"the result of {call}")
+        self.look_for_secrets(text.decode(), "the result of", call)
         if len(text) <= INLINE:
             self.finish(call, "done", {"result": encoded, **data})
             return
@@ -278,7 +278,7 @@ class Core:
             self._blob_bytes += len(text)
             self.finish(call, "done", {"blob": {"oid": oid, "bytes": len(text)}, **data})
 
-    def look_for_secrets(self, text: str, what: str) -> None:
+    def look_for_secrets(self, text: str, *what: object) -> None:
         """Mark the session private, before this is recorded, when it looks like a secret.
 
         What is recorded is not changed: a replay would lie.
@@ -286,7 +286,7 @@ class Core:
         if self.private or not holds_secret(text.replace('\\"', '"')):
             return
         with self.lock:
-            why = f"{what} looks like a secret"[:1000]
+            why = f"{' '.join(map(str, what))} looks like a secret"[:1000]
             active.hide(self.store.location.local, self.id, why)
             self.append("session.private", {"why": why})
             self.private = True
