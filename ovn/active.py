@@ -2,7 +2,7 @@
 
 ::
 
-    .git/ovn/active/<work tree>   session=, feature=, kind=, run=, generation=, protect=
+    .git/ovn/active/<work tree>   session=, feature=, kind=, run=, generation=, protect=, handoff=
     .git/ovn/beat/<session>       empty; its mtime is the last sign of life
     .git/ovn/fence/<session>      the lease's generation: who has an older one was taken over
     .git/ovn/debt/<session>       worktree=, since=: the session ended without a handoff
@@ -30,7 +30,7 @@ RUN = "run"
 class Active:
     """The session at work in a work tree. Immutable by habit."""
 
-    __slots__ = ("feature", "generation", "kind", "protect", "run", "session")
+    __slots__ = ("feature", "generation", "handoff", "kind", "protect", "run", "session")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Active:
         feature: str | None = None,
         run: str | None = None,
         protect: bool = True,
+        handoff: bool = True,
     ) -> None:
         self.session = session
         self.kind = kind
@@ -48,6 +49,7 @@ class Active:
         self.feature = feature
         self.run = run
         self.protect = protect
+        self.handoff = handoff
 
     def owns(self, session: str | None) -> bool:
         """Tell whether a process with this ``OVN_SESSION`` (None: without) acts for the session."""
@@ -74,6 +76,7 @@ def write(local: Local, worktree: str, active: Active) -> None:
         "run": active.run or "",
         "generation": str(active.generation),
         "protect": "1" if active.protect else "0",
+        "handoff": "1" if active.handoff else "0",
     }
     _put(local, names.ACTIVE_FOLDER, worktree, _lines(fields))
 
@@ -91,6 +94,7 @@ def read(local: Local, worktree: str) -> Active | None:
         feature=fields.get("feature") or None,
         run=fields.get("run") or None,
         protect=fields.get("protect") != "0",
+        handoff=fields.get("handoff") != "0",
     )
 
 

@@ -19,7 +19,9 @@ def fields(found):
     "given",
     [
         Active("session-001"),
-        Active("s", kind="run", generation=7, feature="parser", run="20261122-abcd", protect=False),
+        Active(
+            "s", kind="run", generation=7, feature="parser", run="20261122-abcd", protect=False, handoff=False
+        ),
     ],
     ids=["bare", "full"],
 )
@@ -32,7 +34,7 @@ def test_what_is_written_is_read(tmp_path, given):
 def test_the_file_is_lines_that_a_shell_reads(tmp_path):
     active.write(tmp_path, "main", Active("session-001", kind="run", generation=2, feature="f"))
     assert (tmp_path / "active" / "main").read_text() == (
-        "session=session-001\nfeature=f\nkind=run\nrun=\ngeneration=2\nprotect=1\n"
+        "session=session-001\nfeature=f\nkind=run\nrun=\ngeneration=2\nprotect=1\nhandoff=1\n"
     )
 
 

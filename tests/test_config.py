@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
+import re
 import time
 import typing
+from pathlib import Path
 
 import pytest
 
@@ -313,3 +315,24 @@ def test_the_address_of_a_webhook_must_not_stand_in_the_file(address):
     message, hint = refusal(f'notifications: {{webhook: "{address}"}}')
     assert "line 1, column 26: notifications.webhook: the address of a webhook is a secret" in message
     assert "set OVN_WEBHOOK where the night is started" in hint
+
+
+# -- every key means something ---------------------------------------------------------
+
+READERS = {path: path.read_text(encoding="utf-8") for path in Path(config.__file__).parent.rglob("*.py")}
+NOT_READERS = ("config.py", "compat.py", "validators.py")
+
+
+def keys():
+    hints = typing.get_type_hints(Config)
+    sections = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
+    found = [(name, one.name) for name, hint in sections.items() for one in dataclasses.fields(hint)]
+    return [one for one in found if one[0] != "logging"]  # nobody reads it yet
+
+
+@pytest.mark.parametrize(("section", "key"), keys())
+def test_every_key_is_read_by_somebody(section, key):
+    """``config.section.key``, or ``.key`` of what was taken from ``config.section`` in that module."""
+    direct, taken = re.compile(rf"\.{section}\.{key}\b"), re.compile(rf"\.{section}\b(?!\.)")
+    modules = [text for path, text in READERS.items() if path.name not in NOT_READERS]
+    assert any(direct.search(text) or (taken.search(text) and f".{key}" in text) for text in modules)

@@ -13,9 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ovn import names
+from ovn import allowed, names
 from ovn.agents import ours, past, prompts
-from ovn.agents.environment import ALLOWED
 from ovn.agents.events import Event, lines, part, text
 from ovn.agents.trouble import Sign, Trouble, classify
 from ovn.agents.usage import Usage, tokens
@@ -106,7 +105,7 @@ def _server() -> str:
         "command": program,
         "args": arguments,
         "default_tools_approval_mode": "approve",
-        "env_vars": sorted({*ALLOWED, *MARKS} - {"PATH", "HOME"}),
+        "env_vars": sorted({*allowed.AGENTS, *MARKS} - {"PATH", "HOME"}),
         "tool_timeout_sec": TOOL_SECONDS,
     }
     return "{" + ",".join(f"{key}={json.dumps(value)}" for key, value in server.items()) + "}"

@@ -19,7 +19,7 @@ import time
 from dataclasses import field
 from typing import TYPE_CHECKING, BinaryIO
 
-from ovn import names
+from ovn import allowed, names
 from ovn.frozen import dataclass
 
 if TYPE_CHECKING:
@@ -41,18 +41,6 @@ LINGER = 0.5
 
 GRACE = 3.0
 """Seconds from SIGTERM to SIGKILL."""
-
-ALLOWED = frozenset(
-    "PATH HOME USER LOGNAME SHELL TERM TZ LANG LANGUAGE TMPDIR NO_COLOR CI "
-    "XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME XDG_STATE_HOME XDG_RUNTIME_DIR "
-    "http_proxy https_proxy no_proxy all_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY "
-    "SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS "
-    "GIT_SSL_CAINFO GIT_EXEC_PATH GIT_CONFIG_GLOBAL GIT_CONFIG_SYSTEM GIT_CONFIG_NOSYSTEM "
-    "VIRTUAL_ENV CONDA_PREFIX CONDA_DEFAULT_ENV PYTHONPATH NODE_PATH PIP_CACHE_DIR PIP_INDEX_URL "
-    "GOPATH GOROOT GOFLAGS GOPROXY GOCACHE CARGO_HOME RUSTUP_HOME RUSTFLAGS JAVA_HOME "
-    "GRADLE_USER_HOME MAVEN_OPTS DOTNET_ROOT LD_LIBRARY_PATH PKG_CONFIG_PATH".split()
-)
-"""What a project's tests may see of a person's environment: no tokens, no agents, no sockets."""
 
 PREFIXES = ("LC_", "OVN_")
 _SECRET = re.compile("WEBHOOK|TOKEN|SECRET|PASSWORD|KEY")
@@ -84,11 +72,11 @@ def environment(environ: Mapping[str, str], extra: Mapping[str, str] | None = No
 
     Python writes no bytecode: a tree that the tests themselves litter would prove nothing.
     """
-    kept = {name: value for name, value in environ.items() if name in ALLOWED or name.startswith(PREFIXES)}
-    kept = {name: value for name, value in kept.items() if not _SECRET.search(name)}
+    picked = allowed.pick(environ, allowed.TESTS, PREFIXES)
+    kept = {name: value for name, value in picked.items() if not _SECRET.search(name)}
     kept.pop(names.ENV_CRASH, None)
     fixed = {"PYTHONDONTWRITEBYTECODE": "1", "GIT_TERMINAL_PROMPT": "0"}
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", **kept, **fixed, **(extra or {})}
+    return {**kept, **fixed, **(extra or {})}
 
 
 def show(command: Command) -> str:

@@ -23,9 +23,11 @@ from ovn.errors import (
     INTERRUPTED,
     OUTPUT_CLOSED,
     DiskFailed,
+    GitFailed,
     NoSpace,
     OvnError,
     ReadOnlyRepository,
+    UnsupportedPlatform,
     UsageError,
 )
 from ovn.shown import escape
@@ -104,6 +106,8 @@ def _report(error: OvnError, *, as_json: bool) -> None:
 
 def _named(error: BaseException, args: Sequence[str]) -> OvnError:
     """Return the error of our own tree that this exception is."""
+    if isinstance(error, GitFailed):
+        return _too_old() or error
     if isinstance(error, OvnError):
         return error
     if isinstance(error, click.ClickException):
@@ -112,6 +116,17 @@ def _named(error: BaseException, args: Sequence[str]) -> OvnError:
         cls, words = FROM_ERRNO[error.errno]
         return cls(f"{words}: '{error.filename}'" if error.filename else words)
     return _bug(error, args)
+
+
+def _too_old() -> OvnError | None:
+    """Return what there is to say of the installed git, where it is why something failed."""
+    from ovn.git.locate import require_git
+
+    try:
+        require_git()
+    except UnsupportedPlatform as error:
+        return error
+    return None
 
 
 def _usage(error: click.ClickException) -> UsageError:

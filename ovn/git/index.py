@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from ovn import host
 from ovn.errors import Locked
 from ovn.git.disk import disk_errors
+from ovn.git.locks import abandoned, gits_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 FOLDER = "index"
 PATIENCE = 10.0
 """Seconds that another git's ``index.lock`` is waited for."""
-
-ABANDONED = 600
-"""Seconds after which a lock that no live process has open, with no git at work here, is broken."""
 
 Row = tuple[bytes, int, "Entry"]
 """Path, stage, entry."""
@@ -192,19 +190,18 @@ def _link(mine: Path, lock: Path) -> bool:
 
 def _judge(location: Location, lock: Path) -> None:
     """Break an abandoned lock, or raise Locked with what is known of its holder."""
+    if abandoned(location, lock):
+        lock.unlink(missing_ok=True)
+        return
     try:
         age = time.time() - lock.stat().st_mtime
     except FileNotFoundError:
         return
     holders = host.processes_with_open(lock)
-    at_work = holders or host.gits_at_work(location.top or location.git_dir, location.git_dir)
-    if age > ABANDONED and at_work == []:
-        lock.unlink(missing_ok=True)
-        return
     who = f"pid {holders[0]}" if holders else "a process that does not have it open"
     raise Locked(
         f"'{lock}' is held by {who} for {age:.0f} s; waited {PATIENCE:g} s",
-        hint=None if at_work else f"if no git is running here, remove '{lock}'",
+        hint=None if holders or gits_here(location) else f"if no git is running here, remove '{lock}'",
         path=str(lock),
         age=round(age, 1),
         pid=holders[0] if holders else None,

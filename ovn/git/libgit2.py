@@ -28,7 +28,7 @@ from ovn.errors import (
     RefMoved,
     UnsupportedRepository,
 )
-from ovn.git import encoding
+from ovn.git import encoding, locks
 from ovn.git.basis import Basis, moved
 from ovn.git.run import IDENTITY, Git, failure
 
@@ -178,6 +178,9 @@ class Libgit2Store(Basis):
 
         The lock of packed-refs would stay behind, and stop the user's own git for good.
         """
+        lock = self.location.common_dir / "packed-refs.lock"
+        if locks.abandoned(self.location, lock):
+            lock.unlink(missing_ok=True)
         answer = Git(self.location).run("update-ref", "-d", ref, expected, ok=range(256))
         words = answer.err.decode("utf-8", "replace").strip()
         if answer.code and ("but expected" in words or "unable to resolve reference" in words):

@@ -16,11 +16,13 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ovn import names
+from ovn import host, names
 from ovn.errors import Locked
+from ovn.frozen import dataclass
 from ovn.git import pack
 from ovn.git.disk import disk_errors
 from ovn.git.owner import Owner
+from ovn.host import sync_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,13 +72,24 @@ def repository_lock(location: Location, timeout: float = 30) -> Iterator[None]:
 
 
 @contextmanager
-def operation_lock(location: Location, timeout: float = 30) -> Iterator[None]:
-    """Hold the lock under which files of this work tree are changed; as ``repository_lock``."""
-    with _lock(_operation_file(location), timeout) as fd:
-        yield
-        if fd is not None:
-            with suppress(OSError):  # still named as a holder, it costs the next one a look
-                os.ftruncate(fd, 0)
+def operation_lock(location: Location, timeout: float = 30) -> Iterator[bool]:
+    """Hold the lock under which files of this work tree are changed; as ``repository_lock``.
+
+    Yields whether the last holder did not come to its end. That this one holds it is on disk:
+    it must be known after a power cut too. Raises also NoSpace.
+    """
+    path = _operation_file(location)
+    with _lock(path, timeout) as taken:
+        if taken is None:
+            yield False
+            return
+        with disk_errors("cannot begin an operation"):
+            os.pwrite(taken.fd, Owner.me().line.encode(), 0)
+            os.fsync(taken.fd)
+            sync_path(path.parent)
+        yield taken.left
+        with suppress(OSError):  # still named as a holder, it costs the next one a look
+            os.ftruncate(taken.fd, 0)
 
 
 def interrupted(location: Location) -> bool:
@@ -96,27 +109,35 @@ def _operation_file(location: Location) -> Path:
     return location.local / f"operation-{location.worktree}.lock"
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A lock's descriptor, and whether its file still named the holder before."""
+
+    fd: int
+    left: bool
+
+
 @contextmanager
-def _lock(path: Path, timeout: float) -> Iterator[int | None]:
-    """Hold a lock; yields its descriptor, None when this thread has it already."""
+def _lock(path: Path, timeout: float) -> Iterator[_Taken | None]:
+    """Hold a lock; yields None when this thread has it already."""
     with _held.again(path) as already:
         if already:
             yield None
             return
-        fd = _acquire(path, timeout)
+        taken = _acquire(path, timeout)
         try:
-            yield fd
+            yield taken
         finally:
-            fcntl.flock(fd, fcntl.LOCK_UN)  # a forked child's copy of the descriptor would go on holding it
-            os.close(fd)
+            fcntl.flock(taken.fd, fcntl.LOCK_UN)  # a forked child's copy would go on holding it
+            os.close(taken.fd)
 
 
-def _acquire(path: Path, timeout: float) -> int:
+def _acquire(path: Path, timeout: float) -> _Taken:
     deadline = time.monotonic() + timeout
     while True:
-        fd = _try(path)
-        if fd is not None:
-            return fd
+        taken = _try(path)
+        if taken is not None:
+            return taken
         if time.monotonic() > deadline:
             raise Locked(
                 f"another git ovn process{_holder(path)} holds '{path}' for more than {timeout:g} s",
@@ -125,8 +146,8 @@ def _acquire(path: Path, timeout: float) -> int:
         time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  jitter, not a secret
 
 
-def _try(path: Path) -> int | None:
-    """Return the locked descriptor; None when somebody else holds it or the file was just replaced."""
+def _try(path: Path) -> _Taken | None:
+    """Return the lock taken; None when somebody else holds it or the file was just replaced."""
     with disk_errors("cannot lock the repository"):
         path.parent.mkdir(exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -138,10 +159,11 @@ def _try(path: Path) -> int | None:
     if not still_there:  # held by another, or removed by a purge just now
         os.close(fd)
         return None
+    left = os.pread(fd, 1, 0) != b""
     with suppress(OSError):  # who holds it is only told to people; a full disk must not keep us out
         os.ftruncate(fd, 0)
         os.pwrite(fd, Owner.me().line.encode(), 0)
-    return fd
+    return _Taken(fd, left)
 
 
 def _holder(path: Path) -> str:
@@ -183,6 +205,28 @@ def _locks(common_dir: Path, prefix: str) -> list[Path]:
 def _is_stale(lock: Path) -> bool:
     age = time.time() - lock.stat().st_mtime
     return age > STALE or age < 0
+
+
+ABANDONED = 600
+"""Seconds after which a lock of git's own may be a dead one's; see ``abandoned``."""
+
+
+def abandoned(location: Location, lock: Path) -> bool:
+    """Tell whether a lock file of git's own (``index.lock``, ``packed-refs.lock``) is nobody's any more.
+
+    It is older than 10 minutes, no live process has it open, and no git works in this repository
+    (one that waits for an editor has it closed). False where that cannot be known.
+    """
+    try:
+        age = time.time() - lock.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return age > ABANDONED and not host.processes_with_open(lock) and gits_here(location) == []
+
+
+def gits_here(location: Location) -> list[int] | None:
+    """Return the pids of git processes at work in this repository; None when unknown."""
+    return host.gits_at_work(location.top or location.git_dir, location.git_dir, location.common_dir)
 
 
 def tidy(location: Location) -> None:

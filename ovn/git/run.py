@@ -139,14 +139,20 @@ class Git:
         return Started(args, self._command(who), place, self._environment(index, env, who), stdin)
 
     def converse(self, *args: str) -> subprocess.Popen[bytes]:
-        """Start a git that answers questions, by pipes. It sees no replacement objects; it ends with us.
+        """Start a git that answers questions about objects, by pipes. It ends with us.
 
-        Its own words are lost: who asks finds the answers missing.
+        It sees no replacement objects. It does not stand in the work tree: nobody should take
+        it for a git that works there. Its own words are lost: who asks finds the answer missing.
         """
+        where = {
+            "GIT_DIR": str(self.location.git_dir),
+            "GIT_COMMON_DIR": str(self.location.common_dir),
+            "GIT_NO_REPLACE_OBJECTS": "1",
+        }
         return subprocess.Popen(
             [*self._command(As.OVN), *args],
-            cwd=self.location.top or self.location.git_dir,
-            env=self._environment(None, {"GIT_NO_REPLACE_OBJECTS": "1"}, As.OVN),
+            cwd=os.sep,
+            env=self._environment(None, where, As.OVN),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

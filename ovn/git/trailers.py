@@ -1,8 +1,8 @@
 """Trailers: ``Key: value`` lines in the last paragraph of a message, as git reads them.
 
 Reading, and adding to the messages that git ovn writes itself, is done here (a fold makes
-hundreds of commits and starts no process). A message that a person or an agent wrote goes
-through ``git interpret-trailers``, which knows their configuration.
+hundreds of commits and starts no process). What a person or an agent wrote gets its trailers
+from the git hooks, by ``git interpret-trailers``, which knows their configuration.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from ovn.git.run import Git
 
 _LINE = re.compile(r"(?P<key>[A-Za-z0-9-]+)[ \t]*:[ \t]*(?P<value>.*)")
 _GENERATED = ("Signed-off-by: ", "(cherry picked from commit ")
@@ -55,14 +53,6 @@ def add(message: str, trailers: Iterable[tuple[str, str]]) -> str:
         return text + "\n"
     gap = "\n" if _block(text) else "\n\n"
     return text + gap + "\n".join(lines) + "\n"
-
-
-def interpret(git: Git, message: str, trailers: Iterable[tuple[str, str]]) -> str:
-    """Return somebody's message with the trailers it does not have yet, as git would add them."""
-    wanted = [part for key, value in trailers for part in ("--trailer", f"{key}: {' '.join(value.split())}")]
-    ways = ("--if-exists=doNothing", "--no-divider")
-    done = git.run("interpret-trailers", *ways, *wanted, stdin=message.encode("utf-8", "surrogateescape"))
-    return done.out.decode("utf-8", "surrogateescape")
 
 
 def _block(message: str) -> list[str]:

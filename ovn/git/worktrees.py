@@ -74,11 +74,6 @@ def switch(git: Git, branch: str, *, create: bool = False) -> None:
     git.run("switch", "--no-guess", *(["--create"] if create else []), branch, who=As.USER)
 
 
-def create_branch(git: Git, branch: str, at: str = "HEAD") -> None:
-    """Make a branch without switching to it; raises GitFailed when there is one or it cannot be."""
-    git.run("branch", "--no-track", branch, at)
-
-
 def move_branch(git: Git, new: str, expected: str, reason: str) -> None:
     """Move what HEAD is on (its branch, or HEAD itself) from ``expected`` to ``new``, reflogs written.
 

@@ -125,7 +125,12 @@ def not_at_work(facts: Facts) -> Refusal | None:
 
 
 def in_debt(facts: Facts) -> Refusal | None:
-    """Refuse while another session's handoff is owed here; only processes of a session are held up."""
+    """Refuse while another session's handoff is owed here; only processes of a session are held up.
+
+    Not where the configuration says that a handoff is optional (``enforcement.handoff``).
+    """
+    if facts.active is not None and not facts.active.handoff:
+        return None
     owed = [debt.session for debt in facts.debts if debt.session != facts.session]
     if not facts.session or not owed:
         return None

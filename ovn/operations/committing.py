@@ -28,8 +28,9 @@ def commit_work(store: StateStore, order: Order, message: str, *, timeout: float
     Session and feature of ``order`` become trailers. Raises CommitRefused with the hook's words
     (never bypassed), GitTimeout, OperationInProgress; then index and branch are as before.
     """
-    with operation_lock(store.location), gc_guard(store.location):
-        recover(store, order.by, order.limits)
+    with operation_lock(store.location) as cut_short, gc_guard(store.location):
+        if cut_short:
+            recover(store, order.by, order.limits)
         shot = checkpoints.look(store, order.limits)
         if not shot.changed and shot.index_tree is None:
             return None

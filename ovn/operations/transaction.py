@@ -64,8 +64,9 @@ def carry_out(store: StateStore, order: Order, plan: Callable[[Snapshot], Change
     Raises WouldLose before anything is written; after an error on the way the work tree, the
     index and the branch are put back and the error is raised.
     """
-    with operation_lock(store.location), gc_guard(store.location):
-        recover(store, order.by, order.limits)
+    with operation_lock(store.location) as cut_short, gc_guard(store.location):
+        if cut_short:
+            recover(store, order.by, order.limits)
         shot = checkpoints.look(store, order.limits)
         change = plan(shot)
         if order.dry_run:

@@ -17,6 +17,7 @@ from ovn.clock import parse_rfc3339
 from ovn.errors import CorruptObject, NotFound
 from ovn.frozen import dataclass
 from ovn.git import inprogress, mending, paths, trailers, worktrees
+from ovn.git.locks import interrupted
 from ovn.git.run import Git
 from ovn.model.lifecycle import resumable
 from ovn.recovery.diagnosis import Facts
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from ovn.config import Config
     from ovn.git.encoding import CommitInfo
+    from ovn.git.locate import Location
     from ovn.model.documents import Attempt, Baseline, Feature, Operation, Session
     from ovn.state.store import StateStore
     from ovn.state.view import View
@@ -97,7 +99,7 @@ def gather(store: StateStore, config: Config, wanted: str | None = None, *, us: 
     git = Git(location)
     damage = mending.damage(location)
     uncommitted = () if damage else uncommitted_paths(git)
-    half_done = tuple(one for one in view.operations().values() if _is_open(one, location.worktree))
+    half_done = _half_done(view, location)
     facts = _of_session(view, session, config)
     facts = _of_journal(facts, store, session)
     facts = _of_lease(facts, leases_of(store, config), session, location.worktree, us)
@@ -195,8 +197,12 @@ def is_over(until: str, now: float) -> bool:
         return False
 
 
-def _is_open(operation: Operation, worktree: str) -> bool:
-    return operation.state == "open" and operation.worktree == worktree
+def _half_done(view: View, location: Location) -> tuple[Operation, ...]:
+    """Return the operations of this work tree that did not end; all are read only where one was cut short."""
+    if not interrupted(location):
+        return ()
+    found = view.operations().values()
+    return tuple(one for one in found if one.state == "open" and one.worktree == location.worktree)
 
 
 # -- this machine ----------------------------------------------------------------------

@@ -293,6 +293,7 @@ def _announce(store: StateStore, config: Config, session: Session, generation: i
         generation=generation,
         feature=session.feature,
         protect=config.enforcement.protect_registry,
+        handoff=config.enforcement.handoff == "required",
     )
     active.write(store.location.local, store.location.worktree, at_work)
     active.beat(store.location.local, session.id)

@@ -57,12 +57,6 @@ def leave_to_shell(known: Leases, wish: Wish) -> Held:
     return claim(known, replace(wish, pid=None, take_over=True))
 
 
-def claim_feature(known: Leases, wish: Wish) -> None:
-    """Take the feature's lease for a session that works already. Raises LeaseHeld."""
-    if wish.feature is not None:
-        _take(known, wish, "feature", wish.feature)
-
-
 def let_go(known: Leases, session: str) -> None:
     """Give back every lease of a session."""
     for held in known.all():

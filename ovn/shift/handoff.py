@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 SAID = ("accomplished", "next", "blockers", "tried")
 """What the one who hands off says; all else in the document is what git shows."""
 
-AUTHORS = ("agent", "runner", "person")
-
 LISTED = 20
 """Commits that a handoff written from git names; the rest is counted."""
 

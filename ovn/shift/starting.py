@@ -8,13 +8,15 @@ from git, and what it left uncommitted is in a safety checkpoint and stays in th
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ovn import active, checkpoints, features, names
+from ovn import active, checkpoints, features, names, operations
 from ovn.clock import rfc3339
 from ovn.errors import NotFound, Refused
 from ovn.frozen import dataclass
 from ovn.git import inprogress
+from ovn.git.locks import interrupted
 from ovn.git.run import Git
 from ovn.model import codec, lifecycle, records
 from ovn.recovery.facts import current_branch, leases_of, uncommitted_paths
@@ -95,6 +97,7 @@ def start(
     )
     _save_the_living(store, known, opening)
     held = claims.claim(known, wish)
+    reversed_ = _reverse_half_done(store, opening)
     paid = _pay_debts(store, known, session, opening)
     _record_beginning(store, opening, session, feature, held)
     if feature is not None:
@@ -109,7 +112,8 @@ def start(
         at = rfc3339(store.clock.now())
         made = records.make("baseline", codec.encode(first), at=at, by=opening.by)
         store.record(session, made, generation=held.generation)
-    return _begun(store, session, held.generation, first, paid)
+    shift = _begun(store, session, held.generation, first, paid)
+    return replace(shift, said=(*reversed_, *shift.said))
 
 
 def announce(store: StateStore, config: Config, view: View, session: str, generation: int) -> None:
@@ -124,6 +128,7 @@ def announce(store: StateStore, config: Config, view: View, session: str, genera
         feature=found.feature,
         run=found.run,
         protect=config.enforcement.protect_registry,
+        handoff=config.enforcement.handoff == "required",
     )
     active.write(store.location.local, store.location.worktree, at_work)
     active.beat(store.location.local, session)
@@ -199,6 +204,14 @@ def _save_the_living(store: StateStore, known: Leases, opening: Opening) -> None
         held.lease.session, kind="safety", text="before it was taken over", by=opening.by
     )
     checkpoints.take(store, request, opening.limits)
+
+
+def _reverse_half_done(store: StateStore, opening: Opening) -> list[str]:
+    """Put back what a killed operation left half done: nobody's work should begin on it."""
+    if not interrupted(store.location):
+        return []
+    done = operations.recover(store, opening.by, opening.limits)
+    return [f"operation '{one.id}' ({one.verb}) was half done and is now {one.state}" for one in done]
 
 
 def _pay_debts(store: StateStore, known: Leases, session: str, opening: Opening) -> tuple[str, ...]:

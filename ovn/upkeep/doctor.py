@@ -267,6 +267,28 @@ def _break_locks(patient: Patient) -> None:
     locks.break_stale_locks(patient.location)
 
 
+GITS_LOCKS = ("index.lock", "HEAD.lock", "packed-refs.lock", "config.lock", "shallow.lock")
+"""Lock files that a killed git leaves, and that stop the next one."""
+
+
+def _git_locks(patient: Patient) -> Answer:
+    left = _left_by_git(patient)
+    if left:
+        return WARN, f"a git that is gone left '{left[0]}'", "'git ovn doctor --fix' removes it"
+    return OK, "no lock of git's is left over", None
+
+
+def _left_by_git(patient: Patient) -> list[Path]:
+    folders = dict.fromkeys((patient.location.git_dir, patient.location.common_dir))
+    there = [folder / name for folder in folders for name in GITS_LOCKS]
+    return [path for path in there if locks.abandoned(patient.location, path)]
+
+
+def _break_git_locks(patient: Patient) -> None:
+    for path in _left_by_git(patient):
+        path.unlink(missing_ok=True)
+
+
 def _gc(patient: Patient) -> Answer:
     lock = patient.location.common_dir / "gc.pid.lock"
     try:
@@ -380,6 +402,7 @@ CHECKS: dict[str, tuple[Callable[[Patient], Answer], Callable[[Patient], None] |
     "leases": (_leases, None),
     "at work": (_at_work, _clear_at_work),
     "locks": (_locks, _break_locks),
+    "git's locks": (_git_locks, _break_git_locks),
     "gc": (_gc, _mend_gc),
     "config": (_config, None),
     "ignored": (_ignored, None),

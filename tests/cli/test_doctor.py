@@ -323,3 +323,13 @@ def test_a_mender_that_fails_says_so_and_the_others_go_on(repo, patient, monkeyp
     found = look(patient, "hooks", fix=True)
     assert found.text.endswith("; could not be mended: no luck")
     assert found.fix == "try later"
+
+
+def test_a_lock_that_a_killed_git_left_is_told_and_cleared(repo, patient):
+    lock = repo.git_dir / "packed-refs.lock"
+    lock.touch()
+    assert look(patient, "git's locks").verdict == "ok"
+    os.utime(lock, (1, 1))
+    assert str(lock) in look(patient, "git's locks").text
+    assert look(patient, "git's locks", fix=True).mended
+    assert not lock.exists()

@@ -12,7 +12,9 @@ import pytest
 
 from ovn import names
 from ovn.errors import Locked
+from ovn.git import locks
 from ovn.git.locks import break_stale_locks, interrupted, operation_lock, repository_lock, tidy
+from ovn.git.opening import open_store
 
 HOLD = (
     "import sys, time; from pathlib import Path; from ovn.git.locate import locate;"
@@ -178,3 +180,42 @@ def test_an_operation_that_failed_may_have_left_something(location):
     with pytest.raises(ValueError, match="half way"), operation_lock(location):
         raise ValueError("half way")
     assert interrupted(location)
+
+
+def test_the_next_holder_is_told_that_the_last_one_died(location, repo):
+    with operation_lock(location) as cut_short:
+        assert not cut_short
+    subprocess.run([sys.executable, "-c", DIE, repo.path], check=False)
+    with operation_lock(location) as cut_short:
+        assert cut_short
+        with operation_lock(location) as again:
+            assert not again
+
+
+# -- locks of git's own ----------------------------------------------------------------
+
+
+def test_a_lock_of_git_s_own_is_abandoned_only_when_nobody_can_hold_it(location, repo):
+    lock = repo.git_dir / "packed-refs.lock"
+    assert not locks.abandoned(location, lock)
+    lock.touch()
+    assert not locks.abandoned(location, lock)
+    old(lock, seconds=locks.ABANDONED + 1)
+    assert locks.abandoned(location, lock)
+    with lock.open("rb"):
+        assert not locks.abandoned(location, lock)
+    with subprocess.Popen(["git", "cat-file", "--batch"], cwd=repo.path, stdin=subprocess.PIPE) as working:
+        assert not locks.abandoned(location, lock)
+        working.stdin.close()
+    assert locks.abandoned(location, lock)
+
+
+def test_a_packed_ref_is_deleted_although_a_killed_git_left_its_lock(location, repo):
+    store = open_store(location)
+    store.update_ref("refs/ovn/keep/state", repo.head, None, "x")
+    repo.git("pack-refs", "--all")
+    lock = repo.git_dir / "packed-refs.lock"
+    old(lock, seconds=locks.ABANDONED + 1)
+    store.update_ref("refs/ovn/keep/state", None, repo.head, "x")
+    assert store.resolve("refs/ovn/keep/state") is None
+    assert not lock.exists()

@@ -14,7 +14,7 @@ import pytest
 
 from ovn import names
 from ovn.errors import CorruptObject, Locked
-from ovn.git import loose, looserefs, plain
+from ovn.git import locks, loose, looserefs, plain
 from ovn.git.catfile import CatFile
 from ovn.git.libgit2 import Libgit2Store
 from ovn.git.opening import open_store
@@ -85,6 +85,13 @@ def test_git_that_was_killed_meanwhile_is_no_loss(store, packed):
     process.wait()
     assert store.read(packed) == before
     assert store.exists(packed)
+
+
+def test_git_that_answers_is_no_git_at_work_in_the_repository(store, location, packed):
+    """Else a lock that a killed git left would be taken for its."""
+    store.read(packed)
+    assert store._cat._process.poll() is None
+    assert locks.gits_here(location) == []
 
 
 def test_a_forked_child_asks_a_git_of_its_own(store, packed):

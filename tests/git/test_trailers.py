@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ovn.git import trailers
-from ovn.git.run import Git
 
 MESSAGES = [
     "subject\n\nOvn-Event: checkpoint\nOvn-Session: session-001\n",
@@ -92,10 +91,3 @@ def test_values_are_found_by_key_whatever_its_case():
     assert trailers.values(message, "OVN-Session") == ["one", "two"]
     assert trailers.value(message, "Ovn-Session") == "two"
     assert trailers.value(message, "Ovn-Feature") is None
-
-
-def test_a_person_s_message_keeps_what_it_has(location):
-    git = Git(location)
-    message = "subject\n\nbody --- \n---\nmore\n\nOvn-Session: theirs\n"
-    told = trailers.interpret(git, message, [("Ovn-Session", "ours"), ("Ovn-Feature", "f")])
-    assert told == message + "Ovn-Feature: f\n"

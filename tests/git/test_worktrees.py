@@ -41,10 +41,6 @@ def test_switching_makes_a_branch_and_keeps_changes(repo: Any, kit: Any) -> None
     repo.write("README", "edited\n")
     worktrees.switch(kit.git, "night/one", create=True)
     assert (repo.git("symbolic-ref", "HEAD"), repo.read("README")) == ("refs/heads/night/one", b"edited\n")
-    worktrees.create_branch(kit.git, "night/two", "main")
-    assert repo.git("rev-parse", "night/two") == repo.head
-    with pytest.raises(GitFailed):
-        worktrees.create_branch(kit.git, "night/two")
 
 
 def test_moving_the_branch_expects_where_it_is(repo: Any, kit: Any) -> None:

@@ -9,6 +9,7 @@ from ovn.githooks import rules
 from ovn.githooks.rules import Facts, Push, judge
 
 RUN = Active("session-001", kind="run", generation=3, run="20261122-abcd")
+OPTIONAL = Active("session-001", kind="run", generation=3, run="20261122-abcd", handoff=False)
 SHELL = Active("session-001", kind="detached", generation=3)
 OWES = [Debt("session-000", "main", "2026-11-22T01:00:00.000Z")]
 NEW, NULL = "a" * 40, "0" * 40
@@ -36,6 +37,7 @@ DELETE = Push("(delete)", NULL, "refs/tags/ovn/session-001/x", NEW)
         (Facts(active=RUN, session="session-001", debts=OWES), "'session-000' ended without a handoff"),
         (Facts(active=RUN, session="session-001", debts=[Debt("session-001", "main", "")]), None),
         (Facts(active=SHELL, debts=OWES), None),
+        (Facts(active=OPTIONAL, session="session-001", debts=OWES), None),
         (Facts(active=RUN, session="session-001", run="20261121-efgh"), "'20261122-abcd' works on it now"),
         (Facts(active=RUN, session="session-001", generation=2), "generation is 3, this process has 2"),
         (Facts(active=RUN, session="session-001", fence=4), "generation is 4, this process has 3"),

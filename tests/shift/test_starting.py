@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
 
-from ovn import active, features, names
+from ovn import active, checkpoints, features, names, operations
 from ovn.config import Config
 from ovn.errors import HandoffRefused, LeaseHeld, NotFound, NotInitialised, Refused
 from ovn.git.opening import open_store
@@ -410,3 +411,25 @@ def test_before_init_nothing_is_taken(repo):
     with pytest.raises(NotInitialised):
         start(bare, Config(), Opening())
     assert repo.git("for-each-ref", "refs/ovn") == ""
+
+
+def test_a_start_begins_on_no_half_done_operation(repo, store, tmp_path):
+    """A rollback that was killed is put back first, and said; what it would have cost is kept."""
+    begin(store, session="a")
+    checkpoints.take(store, checkpoints.Request("a", label="good"))
+    repo.write("README", "later\n")
+    program = (
+        "import sys; from pathlib import Path; from ovn.git.locate import locate\n"
+        "from ovn.state.store import StateStore; from ovn import checkpoints, operations\n"
+        "store = StateStore.open(locate(Path(sys.argv[1])))\n"
+        "operations.rollback(store, operations.Order('rollback', 'a'), checkpoints.found(store, 'a')[0])\n"
+    )
+    point = {names.ENV_CRASH: "operation.after_files", "PYTHONPATH": os.pathsep.join(sys.path)}
+    line = [sys.executable, "-c", program, str(repo.path)]
+    assert subprocess.run(line, env={**os.environ, **point}, check=False).returncode == -signal.SIGKILL
+    assert repo.read("README") != b"later\n"
+    store = StateStore.open(repo.location)
+    shift = begin(store, session="b", take_over=True)
+    assert repo.read("README") == b"later\n"
+    assert "(rollback) was half done and is now reversed" in shift.said[0]
+    assert operations.unfinished(store, "main") == []
