@@ -188,7 +188,7 @@ def break_stale_locks(location: Location, *prefixes: str) -> list[Path]:
                 raise ValueError(f"not refs of git ovn: {prefix!r}")
             for lock in _locks(location.common_dir, prefix):
                 with suppress(FileNotFoundError), disk_errors("cannot remove a stale lock"):
-                    if _is_stale(lock):
+                    if is_stale(lock):
                         lock.unlink()
                         removed.append(lock)
     return removed
@@ -202,10 +202,13 @@ def _locks(common_dir: Path, prefix: str) -> list[Path]:
     return [lock] if lock.exists() else []
 
 
-def _is_stale(lock: Path) -> bool:
+def is_stale(lock: Path) -> bool:
+    """Tell whether a lock of our refs is older than any writer of ours needs, or from the future."""
     age = time.time() - lock.stat().st_mtime
     return age > STALE or age < 0
 
+
+GITS_LOCKS = ("index.lock", "HEAD.lock", "packed-refs.lock", "config.lock", "shallow.lock")
 
 ABANDONED = 600
 """Seconds after which a lock of git's own may be a dead one's; see ``abandoned``."""
@@ -222,6 +225,13 @@ def abandoned(location: Location, lock: Path) -> bool:
     except FileNotFoundError:
         return False
     return age > ABANDONED and not host.processes_with_open(lock) and gits_here(location) == []
+
+
+def left_by_git(location: Location) -> list[Path]:
+    """Return the abandoned locks of git's own that would stop the next git here."""
+    folders = dict.fromkeys((location.git_dir, location.common_dir))
+    there = [folder / name for folder in folders for name in GITS_LOCKS]
+    return [path for path in there if abandoned(location, path)]
 
 
 def gits_here(location: Location) -> list[int] | None:

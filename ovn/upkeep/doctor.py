@@ -253,11 +253,10 @@ def _clear_at_work(patient: Patient) -> None:
 
 
 def _locks(patient: Patient) -> Answer:
-    now = patient.store.clock.now().timestamp()
     folders = [patient.location.common_dir / ref for ref in (names.OVN_REFS, names.TAG_REFS)]
     found = [path for folder in folders for path in folder.rglob("*.lock")]
     found += (patient.location.common_dir / names.STATE_REF).parent.glob("state.lock")
-    stale = [path for path in found if abs(now - path.stat().st_mtime) > locks.STALE]
+    stale = [path for path in found if locks.is_stale(path)]
     if stale:
         return WARN, f"a process that is gone left '{stale[0]}'", "'git ovn doctor --fix' removes it"
     return OK, "no lock of ours is left over", None
@@ -267,25 +266,15 @@ def _break_locks(patient: Patient) -> None:
     locks.break_stale_locks(patient.location)
 
 
-GITS_LOCKS = ("index.lock", "HEAD.lock", "packed-refs.lock", "config.lock", "shallow.lock")
-"""Lock files that a killed git leaves, and that stop the next one."""
-
-
 def _git_locks(patient: Patient) -> Answer:
-    left = _left_by_git(patient)
+    left = locks.left_by_git(patient.location)
     if left:
         return WARN, f"a git that is gone left '{left[0]}'", "'git ovn doctor --fix' removes it"
     return OK, "no lock of git's is left over", None
 
 
-def _left_by_git(patient: Patient) -> list[Path]:
-    folders = dict.fromkeys((patient.location.git_dir, patient.location.common_dir))
-    there = [folder / name for folder in folders for name in GITS_LOCKS]
-    return [path for path in there if locks.abandoned(patient.location, path)]
-
-
 def _break_git_locks(patient: Patient) -> None:
-    for path in _left_by_git(patient):
+    for path in locks.left_by_git(patient.location):
         path.unlink(missing_ok=True)
 
 
