@@ -227,70 +227,7 @@ def test_another_version_may_be_refused(runner):
     assert runner.store().view().session("s").code == "1"
 
 
-# -- kill -9 at random instants ------------------------------------------------------------
-
-KILLED = """
-    import os, sys, asyncio
-    from ovn import DurableSession
-
-    def note(name):
-        with open(sys.argv[2], "a") as file:
-            file.write(f"{name}\\n")
-        return name
-
-    def told(session, number):
-        value = session.step(f"step-{number}", note, number)
-        with open(sys.argv[3], "a") as file:
-            file.write(f"{number}\\n")
-        return value
-
-    with DurableSession.start("s", repo=sys.argv[1]) as session:
-        found = [told(session, number) for number in range(int(sys.argv[4]))]
-        print(found == list(range(int(sys.argv[4]))))
-"""
-
-
-@pytest.mark.slow
-def test_killed_at_random_instants_no_acknowledged_step_is_lost_or_runs_again(ready, repo, tmp_path):
-    """At least one step is acknowledged in each life, so that this does not pass by doing nothing."""
-    import random
-
-    chance = random.Random(7)
-    ran, acknowledged, count = tmp_path / "ran", tmp_path / "acknowledged", 3000
-    kills = 200 if os.environ.get("OVN_TEST_SIZE") == "long" else 25
-    lives = 0
-    while lives < kills:
-        before = len(set(acknowledged.read_text().split())) if acknowledged.exists() else 0
-        program = [
-            sys.executable,
-            "-c",
-            textwrap.dedent(KILLED),
-            *map(str, (repo.path, ran, acknowledged, count)),
-        ]
-        process = subprocess.Popen(program, stdout=subprocess.DEVNULL)
-        while process.poll() is None:
-            now = len(set(acknowledged.read_text().split())) if acknowledged.exists() else 0
-            if now > before:
-                time.sleep(chance.uniform(0, 0.05))
-                process.kill()
-                break
-            time.sleep(0.002)
-        process.wait()
-        lives += 1
-        if process.returncode == 0:
-            break
-        known = {record["data"]["name"] for _, record in _all(ready) if record["type"] == "step"}
-        assert {f"step-{one}" for one in acknowledged.read_text().split() if one} <= known
-    times = [int(line) for line in ran.read_text().split()]
-    twice = {one for one in times if times.count(one) > 1}
-    assert len(twice) <= lives  # only what was running when a process died
-    assert len(acknowledged.read_text().split()) > lives
-
-
-def _all(ready):
-    from ovn.state.store import StateStore
-
-    return StateStore.open(ready).records("s")
+# -- for others ----------------------------------------------------------------------------
 
 
 def test_the_beat_and_the_count_of_transient_are_left_for_others(ready, monkeypatch):

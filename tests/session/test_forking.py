@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from ovn import DurableSession, NonDeterminismError, StateLayer
+from ovn.cli.main import main
 from ovn.errors import NotFound, Refused
 from ovn.git.locate import locate
 from tests.session.conftest import Runner
@@ -166,3 +170,32 @@ def test_what_cannot_be_is_refused_before_anything_is_made(runner, repo, origina
 def test_there_must_be_a_session(repo, ready):
     with pytest.raises(NotFound, match="no session 'x'"):
         DurableSession.fork("x", repo=repo.path)
+
+
+def test_the_verbs_fork_and_compare_both(runner, repo, calls, original, monkeypatch, capfd):
+    """``session fork``, ``diff`` of checkpoints of both, ``log`` of both and of one."""
+    monkeypatch.chdir(repo.path)
+    assert main(["session", "fork", "s", "--at", "middle", "--name", "t", "--json"]) == 0
+    fork = json.loads(capfd.readouterr().out)
+
+    async def other(session):
+        await session.step("a", calls.give, "a")
+        session.note("early")
+        session.checkpoint("middle")
+        (Path(fork["worktree"]) / "file").write_text("three")
+        session.checkpoint("elsewhere")
+
+    Runner(locate(Path(fork["worktree"])), runner.face, runner.clock).run(other, "t")
+    assert main(["diff", "s/middle", "t/elsewhere"]) == 0
+    said = capfd.readouterr().out
+    assert "-one" in said
+    assert "+three" in said
+    assert main(["log"]) == 0
+    both = capfd.readouterr().out
+    assert main(["log", "--session", "t"]) == 0
+    one = capfd.readouterr().out
+    assert "checkpoint(s): middle" in both
+    assert "fork(t): of s" in both
+    assert "checkpoint(t): elsewhere" in one
+    assert "checkpoint(s)" not in one
+    assert untouched(repo) == original
