@@ -524,6 +524,8 @@ complete -c git -n '__git_ovn_at demo' -l keep -r -d 'Play in this folder, which
 complete -c git-ovn -n '__git_ovn_at demo' -l keep -r -d 'Play in this folder, which must be empty, and leave everything there.'
 complete -c git -n '__git_ovn_at doctor' -l fix -d 'Mend what can be mended without losing anything.'
 complete -c git-ovn -n '__git_ovn_at doctor' -l fix -d 'Mend what can be mended without losing anything.'
+complete -c git -n '__git_ovn_at doctor' -l agents -d 'Start every agent there is, to see its hooks run.'
+complete -c git-ovn -n '__git_ovn_at doctor' -l agents -d 'Start every agent there is, to see its hooks run.'
 complete -c git -n '__git_ovn_at doctor' -l json -d 'Print one JSON document on stdout.'
 complete -c git-ovn -n '__git_ovn_at doctor' -l json -d 'Print one JSON document on stdout.'
 complete -c git -n '__git_ovn_at fsck' -l json -d 'Print one JSON document on stdout.'

@@ -112,9 +112,63 @@ def shell(cli: str, command: str) -> dict[str, Any]:
     return {"name": name, "input": given}
 
 
+def write(cli: str, path: Path, text: str) -> dict[str, Any]:
+    """Return the model's call that writes a file."""
+    if cli == "claude":
+        return {"name": "Write", "input": {"file_path": str(path), "content": text}}
+    return shell(cli, f"cat > '{path}' <<'END'\n{text}\nEND")
+
+
 def tool(cli: str, name: str, **given: Any) -> dict[str, Any]:
     """Return the model's call of one of our tools."""
     if cli == "codex":
         return {"name": name, "namespace": "mcp__ovn", "input": given}
     named = {"claude": "mcp__ovn__", "gemini": "mcp_ovn_", "opencode": "ovn_"}[cli]
     return {"name": f"{named}{name}", "input": given}
+
+
+# -- what goes wrong ---------------------------------------------------------------------
+
+
+def limited(cli: str, until: int) -> dict[str, Any]:
+    """Return the answer of a service whose subscription's limit is reached until then."""
+    if cli == "claude":
+        prefix = "anthropic-ratelimit-unified"
+        headers = {
+            f"{prefix}-status": "rejected",
+            f"{prefix}-reset": str(until),
+            f"{prefix}-representative-claim": "five_hour",
+            f"{prefix}-5h-status": "rejected",
+            f"{prefix}-5h-reset": str(until),
+            f"{prefix}-5h-utilization": "1",
+        }
+        error = {
+            "type": "rate_limit_error",
+            "message": "This request would exceed your account's rate limit.",
+        }
+        return {"error": {"status": 429, "headers": headers, "body": {"type": "error", "error": error}}}
+    headers = {
+        "x-codex-primary-used-percent": "100",
+        "x-codex-primary-window-minutes": "300",
+        "x-codex-primary-reset-at": str(until),
+    }
+    error = {"type": "usage_limit_reached", "message": "limit", "plan_type": "plus", "resets_at": until}
+    return {"error": {"status": 429, "headers": headers, "body": {"error": error}}}
+
+
+def subscribed(cli: str, environ: dict[str, str]) -> None:
+    """Make Claude Code one of a subscription's: with a key it knows no limit's end."""
+    if cli == "claude":
+        del environ["ANTHROPIC_API_KEY"]
+        environ["CLAUDE_CODE_OAUTH_TOKEN"] = "dummy"
+
+
+def without_hooks(cli: str, home: Path) -> None:
+    """Turn the CLI's hooks off, as a person may have done."""
+    if cli == "claude":
+        path = home / ".claude" / "settings.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"disableAllHooks": True}))
+        return
+    path = home / ".codex" / "config.toml"
+    path.write_text(path.read_text().replace("[features]\n", "[features]\nhooks = false\n"))

@@ -30,8 +30,8 @@ FEATURE = re.compile(r"(?:work on|middle of|shift on) feature '([a-z]+)'")
 class Night:
     """A repository, a CLI and a model that answers each feature's requests by a plan of its own.
 
-    ``plan[feature]`` are the steps that its requests take, one after the other; past the end the
-    model says DONE.
+    ``plan[feature]`` are the steps that its requests take (or functions that make one), one after
+    the other; past the end the model says DONE.
     """
 
     def __init__(self, cli: str, repo: Any, folder: Path, **sections: Any) -> None:
@@ -66,12 +66,16 @@ class Night:
         feature = named[-1] if named else ""
         self.asked.setdefault(feature, []).append(body)
         steps = self.plan.get(feature, [])
-        return steps.pop(0) if steps else {"text": "DONE"}
+        step = steps.pop(0) if steps else {"text": "DONE"}
+        return step() if callable(step) else step
 
     # -- the model's words ---------------------------------------------------------------
 
     def shell(self, command: str) -> dict[str, Any]:
         return {"calls": [machines.shell(self.cli, command)]}
+
+    def write(self, path: str, text: str) -> dict[str, Any]:
+        return {"calls": [machines.write(self.cli, self.repo.path / path, text)]}
 
     def tool(self, name: str, **given: Any) -> dict[str, Any]:
         return {"calls": [machines.tool(self.cli, name, **given)]}
@@ -108,6 +112,19 @@ class Night:
         finally:
             process.kill()
             process.wait()
+
+    def ovn(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Call another verb, as the person."""
+        return subprocess.run(
+            [sys.executable, "-m", "ovn.cli.main", *words],
+            cwd=self.repo.path,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+        )
 
     def wait_until(self, feature: str, requests: int, seconds: float = 60) -> None:
         """Wait until the model was asked so often about a feature."""

@@ -9,10 +9,12 @@ import json
 import os
 import re
 import signal
+import time
 
 import pytest
 
-from .conftest import program
+from . import machines
+from .conftest import VERSIONS, program
 from .night import Night
 
 pytestmark = pytest.mark.agents
@@ -83,3 +85,108 @@ def test_a_night_of_three_features(night, cli):
     assert one.repo.git("for-each-ref", "refs/ovn/lease") == ""
     left = {path.name for path in one.repo.path.iterdir()}
     assert not left & {".claude", ".codex", ".gemini", ".opencode", ".mcp.json"}
+
+
+@pytest.mark.parametrize("cli", FIRST)
+def test_a_limit_with_an_end_is_waited_for_and_the_work_goes_on(night, cli):
+    """The end comes from the CLI's own data; the attempt costs nothing."""
+    one = night(cli)
+    machines.subscribed(cli, one.environ)
+    one.feature(
+        "pass",
+        "P0",
+        one.shell("true"),
+        lambda: machines.limited(cli, int(time.time()) + 8),
+        one.shell("echo good > pass.txt"),
+        one.tool("handoff", next=["go on"]),
+    )
+    assert one.run() == 0, one.log
+    assert "waiting until" in one.log
+    assert one.statuses() == {"pass": "done"}
+    assert one.one("pass").attempts == 0
+    (session,) = one.sessions("pass")
+    assert len(session.attempts) == 2
+    assert one.hooks("pass")[1][0] == "SessionStart resume"
+
+
+@pytest.mark.parametrize("cli", EVERY)
+def test_a_stream_that_hangs_is_found_ended_and_resumed(night, cli):
+    one = night(cli, session={"silence_minutes": 0.25})
+    one.feature(
+        "pass",
+        "P0",
+        {"text": "the secret word is XYLOPHONE", **one.shell("true")},
+        {"hang": 150},
+        one.shell("echo good > pass.txt"),
+        one.tool("handoff", next=["go on"]),
+    )
+    assert one.run() == 0, one.log
+    assert "ended after 15 s of silence" in one.log
+    assert one.statuses() == {"pass": "done"}
+    assert "XYLOPHONE" in json.dumps(one.asked["pass"][-1])
+
+
+@pytest.mark.parametrize("cli", FIRST)
+def test_hooks_that_a_person_turned_off_are_found_and_said(night, cli):
+    one = night(cli)
+    machines.without_hooks(cli, one.folder / "home")
+    one.feature("pass", "P0", one.shell("echo good > pass.txt"))
+    assert one.run() == 14, one.log
+    assert "the agent's hooks did not run, so nothing guarded it" in one.log
+    assert one.statuses() == {"pass": "in_progress"}
+
+
+@pytest.mark.parametrize("cli", [*FIRST, pytest.param("gemini", marks=pytest.mark.more)])
+def test_who_will_not_hand_off_is_held_back_three_times_and_then_ended(night, cli):
+    """The runner writes the handoff then, from git; the agent is not asked again."""
+    one = night(cli, budget={"max_attempts_per_feature": 1})
+    one.feature("pass", "P0", one.shell("echo good > pass.txt"))
+    assert one.run() == 0, one.log
+    (hooks,) = one.hooks("pass")
+    assert sum(hook.startswith(("Stop", "AfterAgent")) for hook in hooks) == 4
+    (session,) = one.sessions("pass")
+    assert one.store.view().handoff(session.id).author == "runner"
+    assert "asking the agent" not in one.log
+
+
+@pytest.mark.parametrize("cli", EVERY)
+def test_the_doctor_sees_whether_hooks_run_and_asks_no_model(night, cli):
+    one = night(cli)
+    rows = _checks(one)
+    assert (rows[f"agent {cli}"]["verdict"], rows[f"hooks of {cli}"]["verdict"]) == ("ok", "ok"), rows
+    assert VERSIONS[cli]["version"] in rows[f"agent {cli}"]["text"]
+    if cli in FIRST:
+        machines.without_hooks(cli, one.folder / "home")
+        assert _checks(one)[f"hooks of {cli}"]["verdict"] == "fail"
+    assert one.stub.requests == []
+
+
+def _checks(one):
+    done = one.ovn("doctor", "--agents", "--json")
+    return {row["name"]: row for row in json.loads(done.stdout)["checks"]}
+
+
+PROPOSAL = {"features": [{"id": "parser", "title": "Parse", "verify": ["test -f parser.py"]}]}
+
+
+@pytest.mark.parametrize("cli", FIRST)
+def test_the_initializer_is_held_to_its_file_and_told_what_is_wrong(night, cli):
+    """It wants to stop with nothing done, then writes what is invalid, then what is right."""
+    one = night(cli)
+    file = ".overnight/features.json"
+    one.plan[""] = [
+        {"text": "done already"},
+        one.write(file, json.dumps({"features": []})),
+        one.write("init.sh", "#!/bin/sh\n"),
+        {"text": "written"},
+        one.write(file, json.dumps(PROPOSAL)),
+    ]
+    one.repo.write("SPEC.md", "# A parser\n")
+    done = one.ovn("init", "--agent", cli, "--spec", "SPEC.md")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "refused: features: needs at least 1 items" in done.stderr
+    assert list(one.store.view().features()) == ["parser"]
+    assert one.repo.git("log", "-1", "--format=%s") == "Baseline: 1 features to build"
+    told = json.dumps(one.asked[""])
+    assert "is not there yet: write every feature" in told
+    assert "needs at least 1 items" in told
