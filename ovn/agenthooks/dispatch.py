@@ -16,8 +16,7 @@ import sys
 import time
 
 from ovn import active, myself, names
-from ovn.agenthooks import denials, dialects, place
-from ovn.agenthooks.verdicts import deny
+from ovn.agenthooks import dialects, place, reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,12 +60,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     if cli not in dialects.EVENTS:
         sys.stderr.write(f"git ovn: unknown agent '{cli}'; known are {', '.join(dialects.EVENTS)}\n")
         return 0
-    import json
-
     raw = sys.stdin.buffer.read(LARGEST)
     here = None
     try:
-        said = json.loads(raw)
+        said = reading.loads(raw)
         if not isinstance(said, dict):
             said = {}
         folder = said.get("cwd")
@@ -76,6 +73,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         _log(here, f"{cli}: {type(error).__name__}: {error}")
         return 0
     if answer is not None:
+        import json
+
         sys.stdout.write(json.dumps(answer) + "\n")
     return 0
 
@@ -132,6 +131,8 @@ def _before(cli: str, said: Said, here: Place) -> Said | None:
     if not verdict.denied:
         if _child(here, "guard", BLOCKING):
             return None
+        from ovn.agenthooks.verdicts import deny
+
         verdict = deny(
             "guard",
             f"{verdict.reason}, and no checkpoint that holds it could be taken within {BLOCKING:.0f} s",
@@ -143,6 +144,8 @@ def _before(cli: str, said: Said, here: Place) -> Said | None:
 
 def judge(said: Said, *, protect: bool) -> Verdict | None:
     """Return the gravest verdict on a tool call; None when nothing speaks against it."""
+    from ovn.agenthooks import denials  # no other event needs the rules, and most are another
+
     found = [denials.judge(text, protect=protect) for text in dialects.commands(said)]
     written = dialects.paths(said) + [
         path for patch in dialects.patches(said) for path in denials.patched(patch)
