@@ -66,15 +66,18 @@ def _carry_out(context: Context, entries: Sequence[Entry], paths: Sequence[Path]
     return plans[-1]
 
 
-def _tell(context: Context, plan: Plan, *, dry_run: bool) -> None:
+def document(plan: Plan, *, dry_run: bool) -> dict[str, object]:
+    """Return what ``--json`` prints of a plan."""
     from ovn.features import exchange
 
+    changed = [{"id": one.id, "fields": list(fields)} for one, fields in plan.changed]
+    added = [exchange.entry(one) for one in plan.added]
+    return {"added": added, "changed": changed, "unchanged": plan.unchanged, "dry_run": dry_run}
+
+
+def _tell(context: Context, plan: Plan, *, dry_run: bool) -> None:
     if context.json:
-        changed = [{"id": one.id, "fields": list(fields)} for one, fields in plan.changed]
-        added = [exchange.entry(one) for one in plan.added]
-        context.out.json(
-            {"added": added, "changed": changed, "unchanged": plan.unchanged, "dry_run": dry_run}
-        )
+        context.out.json(document(plan, dry_run=dry_run))
         return
     for one in plan.added:
         claimed = "  (called done there; pending until it is verified)" if one.claimed else ""

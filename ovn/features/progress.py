@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from ovn.model.documents import Feature
 
 _HEAD = re.compile(r"#\s*(session|goal)\s*:\s*(.*)\Z", re.IGNORECASE)
-_CATEGORY = re.compile(r"##+\s*(?:CATEGORY\s*\d*\s*[:.-]\s*)?(.*?)\s*(?:\((P[0-3])\))?\s*\Z", re.IGNORECASE)
+_CATEGORY = re.compile(
+    r"##+\s*(?:CATEGORY\s*\d*\s*[:.-]\s*)?(.*?)\s*(?:\((P[0-3])\))?\s*(?:-\s*COMPLETED\s*)?\Z", re.IGNORECASE
+)
 _ITEM = re.compile(r"[-*+]\s*\[([ xX])\]\s*(.*)\Z")
 _NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63}):\s+(.*)\Z")
 

@@ -17,7 +17,6 @@ def earlier(tmp_path):
         json.dumps({"features": [{"id": "a", "title": "A", "status": "done", "verify": ["true"]}]})
     )
     (folder / "claude-progress.txt").write_text("# Session: s\n- [x] a: A\n")
-    (folder / "logs" / "session-1.json").write_text("{}")
     (folder / "config" / "overnight.yaml").write_text(
         "project: bot\n"
         "session: {max_runtime_hours: 8, color: red}\n"
@@ -34,7 +33,6 @@ def test_a_folder_is_taken_over(ovn, store, repo, earlier):
     assert (found.status, found.claimed, found.evidence) == ("pending", True, None)
     assert said.out.startswith("A  a  A  (called done there; pending until it is verified)\n")
     assert "claude-progress.txt' may say the same in another layout" in said.err
-    assert "1 session logs stay where they are: nothing in them is evidence" in said.err
     assert "1 verify commands run once you allow them" in said.err
     assert repo.read(".overnight/config.yaml").decode() == (
         'project: "bot"\nsession: {"max_runtime_hours": 8}\ncommands: {"baseline": "pytest -q"}\n'
@@ -75,6 +73,135 @@ def test_one_file_is_taken_over_by_its_name(ovn, store, earlier, name):
 def test_a_configuration_as_json(ovn, store, earlier):
     said = ovn("import", str(earlier / "config" / "overnight.yaml"), "--json").json
     assert (said["written"], len(said["left_out"])) == (True, 3)
+
+
+STATE = {
+    "session_id": "overnight-20251206",
+    "goal": "Refactor the night's scripts",
+    "started_at": "2025-12-06T22:00:00+00:00",
+    "last_updated": "2025-12-07T05:30:00.123456+00:00",
+    "completed_tasks": [
+        {"description": "One state file", "category": "state", "completed_at": "2025-12-06T23:00:00+00:00"}
+    ],
+    "current_task": "Health checks",
+    "restart_count": 2,
+    "progress_notes": ["[23:00:01] state moved", "token=abcdefgh12345678"],
+    "blockers": ["no staging server"],
+    "key_decisions": [{"decision": "flock it", "rationale": "two writers", "timestamp": "x"}],
+    "a_key_of_tomorrow": {"x": 1},
+}
+
+
+@pytest.fixture
+def overnight(earlier):
+    """The earlier layout with all its logs."""
+    logs = earlier / "logs"
+    (logs / "overnight_state.json").write_text(json.dumps(STATE))
+    (logs / "session_state.json").write_text(json.dumps({"goal": "an older goal", "notes": ["old note"]}))
+    (logs / "continuation_history.jsonl").write_text(
+        '{"timestamp": "2025-12-07T01:00:00", "decision": "continue", "reason": "P1 incomplete (3/9)"}\n'
+        "not json\n"
+        '{"timestamp": "2025-12-07T05:40:00", "decision": "stop", "reason": "All requirements met"}\n'
+    )
+    (logs / "compaction-history.jsonl").write_text(
+        '{"timestamp": "2025-12-07T02:00:00", "compaction_reason": "auto", "checkpoint_created": false}\n'
+    )
+    (earlier / "config" / "overnight.yaml").write_text(
+        "session: {max_runtime_hours: 10, max_idle_minutes: 30}\n"
+        "budget: {max_cost_usd: 50.0}\n"
+        "enforcement: {continuous_mode: true, ric_mode: SUGGESTED}\n"
+        "notifications: {discord_webhook: '${DISCORD_WEBHOOK_URL}', idle_warning_pct: 70}\n"
+        "logging: {level: INFO, format: json, max_entries: 500}\n"
+    )
+    return earlier
+
+
+def test_the_logs_become_an_ended_session_whose_last_words_the_next_shift_reads(ovn, store, overnight):
+    said = ovn("import", str(overnight))
+    name = "earlier-overnight-20251206"
+    assert f"S  {name}  Refactor the night's scripts\n" in said.out
+    assert "1 lines of the logs are no JSON objects" in said.err
+    session, handoff = store.view().session(name), store.view().handoff(name)
+    assert (session.state, session.created) == ("handed_off", "2025-12-06T22:00:00.000Z")
+    assert session.ended == "2025-12-07T05:40:00.000Z"
+    assert session.decisions == ("flock it (two writers)",)
+    assert session.notes == (
+        "[23:00:01] state moved",
+        "token=[redacted]",
+        "2025-12-07T01:00:00.000Z: continued: P1 incomplete (3/9)",
+        "2025-12-07T05:40:00.000Z: stopped: All requirements met",
+        "2025-12-07T02:00:00.000Z: context compacted: auto",
+    )
+    assert handoff.accomplished == ("claimed, not verified: One state file (state)",)
+    assert (handoff.next, handoff.blockers) == (("Health checks",), ("no staging server",))
+    assert [one.status for one in store.view().features().values()] == ["pending"]
+    begun = ovn("start", "s1", "--feature", "a").out
+    for words in (f"From {name}", "Next: Health checks", "Blocker: no staging server"):
+        assert words in begun
+    ovn("fsck")
+
+
+def test_the_configuration_of_the_earlier_night_keeps_what_we_know_and_no_address(
+    ovn, store, repo, overnight
+):
+    said = ovn("import", str(overnight))
+    written = repo.read(".overnight/config.yaml").decode()
+    assert 'notifications: {"webhook": "${OVN_WEBHOOK:-}"}' in written
+    assert 'logging: {"level": "INFO", "format": "json"}' in written
+    assert "DISCORD" not in written
+    for left in ("notifications.idle_warning_pct", "logging.max_entries", "enforcement.ric_mode"):
+        assert f"left out: {left}" in said.err
+    assert "set OVN_WEBHOOK" in said.err
+
+
+def test_importing_all_of_it_again_changes_nothing(ovn, store, repo, overnight):
+    ovn("import", str(overnight))
+    before = repo.git("rev-parse", "overnight/state")
+    said = ovn("import", str(overnight))
+    assert "=  earlier-overnight-20251206" in said.out
+    assert before == repo.git("rev-parse", "overnight/state")
+
+
+def test_logs_that_grew_are_taken_in_again_in_the_same_session(ovn, store, overnight):
+    ovn("import", str(overnight / "logs" / "overnight_state.json"))
+    ovn("import", str(overnight))
+    grown = {**STATE, "blockers": ["no staging server", "no key"]}
+    (overnight / "logs" / "overnight_state.json").write_text(json.dumps(grown))
+    ovn("import", str(overnight))
+    assert store.view().handoff("earlier-overnight-20251206").blockers == ("no staging server", "no key")
+    assert list(store.view().sessions(ended=True)) == ["earlier-overnight-20251206"]
+
+
+def test_a_dry_run_of_all_of_it_writes_nothing(ovn, store, repo, overnight):
+    before = repo.git("rev-parse", "overnight/state")
+    told = ovn("import", str(overnight), "--dry-run", "--json").json
+    assert (told["session"], told["session_there"], told["written"]) == (
+        "earlier-overnight-20251206",
+        False,
+        False,
+    )
+    assert [one["id"] for one in told["added"]] == ["a"]
+    assert before == repo.git("rev-parse", "overnight/state")
+    assert not (repo.path / ".overnight" / "config.yaml").exists()
+
+
+def test_an_agent_cannot_write_the_history_of_others(ovn, store, overnight, monkeypatch):
+    monkeypatch.setenv("OVN_SESSION", "session-001")
+    assert (
+        "a person imports it" in ovn("import", str(overnight / "logs" / "overnight_state.json"), code=1).err
+    )
+
+
+def test_a_category_that_is_called_completed_is_still_only_a_claim(ovn, store, tmp_path):
+    (tmp_path / "claude-progress.txt").write_text(
+        "## CATEGORY 1: State (P0) - COMPLETED\n- [x] One state file\n\n"
+        "## CATEGORY 2: Health (P1)\n- [ ] Endpoint\n"
+    )
+    ovn("import", str(tmp_path / "claude-progress.txt"))
+    found = {one.title: one for one in store.view().features().values()}
+    first, second = found["One state file"], found["Endpoint"]
+    assert (first.category, first.priority, first.status, first.claimed) == ("State", "P0", "pending", True)
+    assert (second.category, second.priority, second.claimed) == ("Health", "P1", False)
 
 
 @pytest.mark.parametrize(

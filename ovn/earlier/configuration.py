@@ -33,19 +33,32 @@ def configuration(data: bytes, what: str, environ: Mapping[str, str]) -> Taken:
     known = config.known()
     kept: dict[str, Json] = {}
     left_out: list[str] = []
-    for section, value in page.value.items():
+    for section, value in _with_webhook(page.value).items():
         if section in known and isinstance(value, dict):
             inner = {key: one for key, one in value.items() if key in known[section]}
             left_out += [
-                f"{section}.{key} ({page.keys[f'{section}.{key}']})" for key in value if key not in inner
+                f"{section}.{key} ({page.keys.get(f'{section}.{key}')})" for key in value if key not in inner
             ]
             kept |= {section: inner} if inner else {}
         elif section == "project" and isinstance(value, str):
             kept[section] = value
         else:
-            left_out.append(f"{section} ({page.keys[section]})")
+            left_out.append(f"{section} ({page.keys.get(section)})")
     kept, refused = _valid(kept, environ)
     return Taken(_text(kept), tuple(left_out + refused))
+
+
+WEBHOOKS = ("discord_webhook", "slack_webhook", "webhook_url", "webhook")
+"""What an address was called. The address itself is a secret, and is never taken over."""
+
+
+def _with_webhook(page: dict[str, Json]) -> dict[str, Json]:
+    """Return the page with one webhook from the environment for those that it names."""
+    section = page.get("notifications")
+    if not isinstance(section, dict) or not any(section.get(name) for name in WEBHOOKS):
+        return page
+    kept = {key: value for key, value in section.items() if key not in WEBHOOKS}
+    return {**page, "notifications": {"webhook": "${OVN_WEBHOOK:-}", **kept}}
 
 
 def _valid(kept: dict[str, Json], environ: Mapping[str, str]) -> tuple[dict[str, Json], list[str]]:
