@@ -61,10 +61,14 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True)
 class Enforcement:
-    """``enforcement:`` what the hooks refuse; ``handoff`` is ``required`` or ``optional``."""
+    """``enforcement:`` what the hooks refuse; ``handoff`` is ``required`` or ``optional``.
+
+    ``red_baseline`` is what failing tests mean before a night: ``known``, ``repair`` or ``block``.
+    """
 
     handoff: str = "required"
     protect_registry: bool = True
+    red_baseline: str = "known"
 
 
 @dataclass(frozen=True, slots=True)

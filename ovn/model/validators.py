@@ -4456,6 +4456,11 @@ def _document_config(data, name_prefix=None):
                     data__enforcement__protectregistry = data__enforcement["protect_registry"]
                     if not isinstance(data__enforcement__protectregistry, (bool)):
                         raise Invalid("" + (name_prefix or "data") + ".enforcement.protect_registry must be boolean")
+                if "red_baseline" in data__enforcement_keys:
+                    data__enforcement_keys.remove("red_baseline")
+                    data__enforcement__redbaseline = data__enforcement["red_baseline"]
+                    if not (isinstance(data__enforcement__redbaseline, str) and data__enforcement__redbaseline in {'block', 'known', 'repair'}):
+                        raise Invalid("" + (name_prefix or "data") + ".enforcement.red_baseline must be one of ['known', 'repair', 'block']")
                 if data__enforcement_keys:
                     raise Invalid("" + (name_prefix or "data") + ".enforcement must not contain "+str(sorted(data__enforcement_keys))+" properties")
         if "commands" in data_keys:

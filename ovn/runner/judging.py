@@ -11,7 +11,7 @@ from ovn.errors import CommitRefused, GitTimeout, NotTrusted, OperationInProgres
 from ovn.frozen import dataclass
 from ovn.redaction import redact
 from ovn.runner import attempt as attempts
-from ovn.runner import standing
+from ovn.runner import ready, standing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +90,7 @@ def _broke(night: Night, going: Going) -> Failed | None:
     found = baseline.compare(before, told.baseline)
     if not found.worse:
         return None
+    ready.record(night, going.session, going.feature, found.newly_failing)
     words = f"it broke what was green: {baseline.describe(found.newly_failing)}"
     return Failed(words, told.output.decode("utf-8", "replace"))
 

@@ -19,7 +19,7 @@ from ovn.crash import crash_point
 from ovn.errors import CrashLoop, LeaseHeld, NeedsPerson, NoSpace, OvnError, StaleLease, Unhealthy
 from ovn.frozen import dataclass
 from ovn.recovery.facts import Us
-from ovn.runner import final, limits, recovering, runs, stop, watchdog, work
+from ovn.runner import final, limits, ready, recovering, runs, stop, watchdog, work
 from ovn.runner.standing import Going
 from ovn.session import questions
 from ovn.shift import starting
@@ -260,8 +260,10 @@ def _work(night: Night) -> tuple[str, str | None]:
     """Hold session after session; return the stop word, and more about it."""
     try:
         going = recovering.take_up(night)
-        if going is None and _baseline_is_broken(night):
-            return "broken-baseline", None
+        if going is None:
+            why = ready.obstacle(night, ready.first(night))
+            if why is not None:
+                return "broken-baseline", why
         return _sessions(night, going)
     except CrashLoop:
         return "crash-loop", None
@@ -281,7 +283,12 @@ def _sessions(night: Night, going: Going | None) -> tuple[str, str | None]:
         word = ("stopped" if night.stopping.wish() else _nothing_to_do(night)) or night.why_stop()
         if word is not None:
             return word, None
-        going = _begin_session(night)
+        found = ready.first(night)
+        ready.attribute(night, found)
+        why = ready.obstacle(night, found, again=True)
+        if why is not None:
+            return "broken-baseline", why
+        going = _begin_session(night, found)
         if going is None:
             return "nothing-left", "nobody may work on what is left now"
 
@@ -294,25 +301,14 @@ def _nothing_to_do(night: Night) -> str | None:
     return "all-done" if all(one.status == "done" for one in wanted) else "nothing-left"
 
 
-def _baseline_is_broken(night: Night) -> bool:
-    """Look at the baseline before the night's first session; known failing tests are no obstacle."""
-    found = _first(night)
-    if found is None:
-        return False
-    if baseline.broken(found):
-        night.tell(f"the baseline is red and names no test: {found.summary}")
-        return True
-    failing = f"{len(found.failing)} failing already: {baseline.describe(found.failing)}"
-    night.tell(f"baseline: {failing if found.failing else 'green'}")
-    return False
-
-
-def _begin_session(night: Night) -> Going | None:
+def _begin_session(night: Night, first: Baseline | None) -> Going | None:
     """Begin a shift on the next feature; None when nobody may work on any now."""
     known = night.store.view().features()
-    first = _first(night)
-    for wanted in features.in_order(known.values()):
-        if features.why_not(wanted, known) or (night.only and wanted.id not in night.only):
+    repair = ready.repairing(night)
+    for wanted in [repair] if repair is not None else features.in_order(known.values()):
+        if features.why_not(wanted, known) or (
+            night.only and wanted is not repair and wanted.id not in night.only
+        ):
             continue
         if not wanted.verify:
             _block_unprovable(night, wanted)
@@ -346,14 +342,6 @@ def _opening(night: Night, feature: Feature) -> starting.Opening:
         by="runner",
         limits=night.checkpoint_limits,
     )
-
-
-def _first(night: Night) -> Baseline | None:
-    """Return what the tests say before the next session, measured once for each tree."""
-    if night.setting is None:
-        return None
-    told = baseline.ensure(night.store, night.setting, night.stopping.interrupting)
-    return told.baseline if told else None
 
 
 def _verify_again(night: Night, word: str) -> tuple[str, tuple[Broken, ...]]:
