@@ -476,6 +476,8 @@ complete -c git -n '__git_ovn_at run' -l max-cost -x -d 'End when that much is s
 complete -c git-ovn -n '__git_ovn_at run' -l max-cost -x -d 'End when that much is spent.'
 complete -c git -n '__git_ovn_at run' -l max-tokens -x -d 'End when that many are used.'
 complete -c git-ovn -n '__git_ovn_at run' -l max-tokens -x -d 'End when that many are used.'
+complete -c git -n '__git_ovn_at run' -l no-auto-resume -d 'End at the agent'\''s own limit instead of waiting for it.'
+complete -c git-ovn -n '__git_ovn_at run' -l no-auto-resume -d 'End at the agent'\''s own limit instead of waiting for it.'
 complete -c git -n '__git_ovn_at run' -l feature -x -a '(__git_ovn_feature)' -d 'Work on this one; repeatable.'
 complete -c git-ovn -n '__git_ovn_at run' -l feature -x -a '(__git_ovn_feature)' -d 'Work on this one; repeatable.'
 complete -c git -n '__git_ovn_at run' -l current-branch -d 'Work on the branch that is checked out.'

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 @click.option("--max-sessions", type=click.IntRange(1), metavar="N", help="End after N sessions.")
 @click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="End when that much is spent.")
 @click.option("--max-tokens", type=click.IntRange(0), metavar="N", help="End when that many are used.")
+@click.option(
+    "--no-auto-resume", is_flag=True, help="End at the agent's own limit instead of waiting for it."
+)
 @click.option("--feature", "features", multiple=True, metavar="ID", help="Work on this one; repeatable.")
 @click.option("--current-branch", "current", is_flag=True, help="Work on the branch that is checked out.")
 @click.option("--branch", metavar="NAME", help="Work on this branch; made if there is none.")
@@ -174,6 +177,7 @@ def _wish(context: Context, voice: Voice, options: dict[str, Any]) -> Wish:
         max_sessions=options["max_sessions"] or config.budget.max_sessions,
         max_cost=config.budget.max_cost_usd if options["max_cost"] is None else options["max_cost"],
         max_tokens=config.budget.max_tokens if options["max_tokens"] is None else options["max_tokens"],
+        auto_resume=not options["no_auto_resume"],
     )
     return Wish(
         ground=wanted,

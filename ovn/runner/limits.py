@@ -20,13 +20,17 @@ _CLOCK_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\Z")
 
 @dataclass(frozen=True, slots=True)
 class NightLimits:
-    """What ends a night before its work does. Cost in USD; None is without limit."""
+    """What ends a night before its work does. Cost in USD; None is without limit.
+
+    Without ``auto_resume`` it also ends where its agent's own limit would be waited for.
+    """
 
     until: datetime | None = None
     max_hours: float | None = None
     max_sessions: int | None = None
     max_cost: float | None = None
     max_tokens: int | None = None
+    auto_resume: bool = True
 
     def record(self) -> dict[str, Json]:
         """Return what the run's document keeps."""
@@ -36,6 +40,7 @@ class NightLimits:
             "max_sessions": self.max_sessions,
             "max_cost_usd": self.max_cost,
             "max_tokens": self.max_tokens,
+            **({} if self.auto_resume else {"auto_resume": False}),
         }
 
 
@@ -72,6 +77,7 @@ def from_record(kept: dict[str, Json]) -> NightLimits:
         max_sessions=sessions if isinstance(sessions, int) else None,
         max_cost=float(cost) if isinstance(cost, int | float) else None,
         max_tokens=tokens if isinstance(tokens, int) else None,
+        auto_resume=kept.get("auto_resume") is not False,
     )
 
 

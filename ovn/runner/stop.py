@@ -35,6 +35,7 @@ REASONS: dict[str, Reason] = {
     "max-sessions": Reason(RunLimited.exit_code, "as many sessions as --max-sessions allows were held"),
     "max-cost": Reason(RunLimited.exit_code, "the cost of --max-cost is reached"),
     "max-tokens": Reason(RunLimited.exit_code, "the tokens of --max-tokens are used"),
+    "agent-limit": Reason(RunLimited.exit_code, "the agent's own limit is reached, and nobody waits for it"),
     "stopped": Reason(INTERRUPTED, "stopped by a person"),
     "crash-loop": Reason(CrashLoop.exit_code, "the agent crashed too often without doing anything"),
     "disk": Reason(Unhealthy.exit_code, "the disk is nearly full"),

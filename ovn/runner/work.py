@@ -170,6 +170,8 @@ def _block(night: Night, going: Going, at: Standing) -> End | None:
 
 
 def _wait(night: Night, _going: Going, at: Standing) -> End | None:
+    if at.session.until and not night.limits.auto_resume:
+        return "agent-limit", f"it ends at {at.session.until}"
     night.sleep_until(at.session.until or "a person answers")
     word = night.why_stop()
     return (word, None) if word not in (None, "max-sessions") else None

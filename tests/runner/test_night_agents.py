@@ -93,6 +93,52 @@ def test_a_limit_with_an_end_is_waited_for_and_the_work_goes_on(project, claude)
     assert project.one("a").attempts == 0
 
 
+LIMITED = (
+    "if number == 1:\n"
+    "    info = {{'status': 'rejected', 'resetsAt': int(time.time()) + {}, 'rateLimitType': 'five_hour'}}\n"
+    "    say(type='rate_limit_event', rate_limit_info=info)\n"
+    "    end(False, api_error='usage_limit_reached', result='You have hit your limit')\n"
+    "open(feature + '.txt', 'w').write('good\\n'); end()"
+)
+
+
+def test_without_auto_resume_a_limit_ends_the_night_and_the_next_one_goes_on(project, claude):
+    calls = claude(LIMITED.format(3600))
+    said = project.run("--no-auto-resume", code=20)
+    assert "the agent's own limit is reached, and nobody waits for it: it ends at 20" in said
+    assert project.night().stop == "agent-limit"
+    assert (project.statuses(), project.one("a").attempts) == ({"a": "in_progress"}, 0)
+    project.run("--current-branch", code=0)
+    assert (project.statuses(), len(calls())) == ({"a": "done"}, 2)
+    project.check()
+
+
+def test_a_night_ends_in_time_although_its_agents_limit_ends_later(project, claude):
+    """``--max-hours`` (and ``--until``) come first; nobody sleeps through the morning."""
+    calls = claude(LIMITED.format(3600))
+    said = project.run("--max-hours", "0.002", code=20)
+    assert "the hours of --max-hours are over" in said
+    assert len(calls()) == 1
+
+
+def test_a_limit_that_only_a_tool_or_the_model_speaks_of_is_none(project, claude):
+    """Text inside of results is the project's, or the model's; only what the CLI says of itself counts."""
+    words = (
+        "You have hit your 5-hour limit. 429 rate_limit_error usage_limit_reached Credit balance is too low"
+    )
+    claude(
+        f"words = {words!r}\n"
+        "say(type='assistant', message={'model': 'm', 'content': [{'type': 'text', 'text': words},"
+        " {'type': 'tool_use', 'name': 'Bash'}]})\n"
+        "told = {'type': 'tool_result', 'is_error': True, 'content': words}\n"
+        "say(type='user', message={'content': [told]})\n"
+        "open(feature + '.txt', 'w').write('good\\n'); end(result=words)"
+    )
+    said = project.run(code=0)
+    assert "waiting until" not in said
+    assert project.statuses() == {"a": "done"}
+
+
 def test_a_key_that_is_refused_needs_a_person_and_costs_no_attempt(project, claude):
     calls = claude("end(False, api_error_status=401, result='Invalid API key')")
     said = project.run(code=15)

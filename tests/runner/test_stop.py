@@ -64,4 +64,4 @@ def test_reasons_have_the_contracts_codes() -> None:
     known = {cls.exit_code for cls in error_classes()} | {0, 130}
     assert {reason.exit_code for reason in REASONS.values()} <= known
     limits = [word for word, reason in REASONS.items() if reason.exit_code == 20]
-    assert limits == ["until", "max-hours", "max-sessions", "max-cost", "max-tokens"]
+    assert limits == ["until", "max-hours", "max-sessions", "max-cost", "max-tokens", "agent-limit"]
