@@ -110,6 +110,7 @@ def status(told: Mapping[str, Any]) -> Iterator[Row]:
         for name, layer in told["layers"].items()
     )
     yield from (("uncommitted", path) for path in told["uncommitted"])
+    yield from (("private", name) for name in told["private"])
     yield from (("damaged", sentence) for sentence in told["damaged"])
     yield "next", told["next"]["feature"] or ""
     yield "verdict", told["verdict"], told["row"], told["next"]["command"], told["reason"]
