@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ovn import trace
 from ovn.cli.logs import LEVELS, Log
 from ovn.cli.options import json_option
 from ovn.cli.output import Painted
@@ -225,7 +226,8 @@ def _hold(context: Context, voice: Voice, wish: Wish, daemon: Daemon | None, ser
             )
         raise
     voice.quiet()
-    return _report(context, voice, ended)
+    with trace.within(run=ended.run.id):
+        return _report(context, voice, ended)
 
 
 def _opening(found: Begun) -> list[str]:

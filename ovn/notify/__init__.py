@@ -6,8 +6,9 @@ limits, and what does not get through is said once in the night's own log.
 
 from __future__ import annotations
 
+from ovn.notify.channels import of as ways_of
 from ovn.notify.events import About, Severity
 from ovn.notify.herald import Herald, herald_of
 from ovn.notify.service import Service
 
-__all__ = ["About", "Herald", "Service", "Severity", "herald_of"]
+__all__ = ["About", "Herald", "Service", "Severity", "herald_of", "ways_of"]

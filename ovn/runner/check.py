@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ovn import baseline, features
+from ovn import baseline, features, notify
 from ovn.checks import commands, trust
 from ovn.checks.health import Finding
 from ovn.errors import NotTrusted, OvnError
@@ -43,6 +43,7 @@ def look(store: StateStore, config: Config, wish: Wish) -> Iterator[Finding]:
     yield _registry(known, wish.features)
     yield _hooks(store)
     yield _awake(wish.environ)
+    yield _notifications(store, config, wish)
     _, agent = beginning.agent_of(config, wish)
     if not trusted.ok:
         return
@@ -58,6 +59,16 @@ def _trust(store: StateStore, config: Config, wish: Wish, known: Mapping[str, Fe
     except NotTrusted as error:
         return Finding("trust", False, str(error), error.hint)
     return Finding("trust", True, "every command is trusted")
+
+
+def _notifications(store: StateStore, config: Config, wish: Wish) -> Finding:
+    """Tell who will be told; nothing is sent, and nothing of an address is repeated."""
+    ways, troubles = notify.ways_of(config.notifications, store.location.tree(), wish.environ)
+    if troubles:
+        return Finding("telling", False, troubles[0], "set it right, and try 'git ovn notify'")
+    if not ways:
+        return Finding("telling", True, "nobody is told anything; see 'notifications' in the configuration")
+    return Finding("telling", True, f"by {' and '.join(way.name for way in ways)}")
 
 
 def _alone(store: StateStore) -> Finding:

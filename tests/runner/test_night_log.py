@@ -19,7 +19,7 @@ def test_every_line_is_a_record_that_names_run_session_and_attempt(project: Proj
     found = records(project.run("--log-format", "json"))
     run, session = project.night().id, project.sessions()[0].id
     ids = [one["id"] for one in found]
-    assert all(one == run or one.startswith(f"{run}/") for one in ids if one)
+    assert all(one == run or one.startswith(f"{run}/") for one in ids)
     assert list(dict.fromkeys(one for one in ids if session in one)) == [
         f"{run}/{session}/1",
         f"{run}/{session}/2",

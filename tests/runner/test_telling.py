@@ -152,3 +152,15 @@ def test_systemd_hears_that_the_night_began_what_it_does_and_that_it_ends(projec
     assert got.index("WATCHDOG=1") < 2
     assert "READY=1" in got[:2]
     assert any(one.startswith("STATUS=a: attempt 1") for one in got)
+
+
+def test_the_check_in_the_evening_says_who_will_be_told(project: Project, monkeypatch) -> None:
+    project.configure(notifications={"webhook": "${OVN_WEBHOOK:-}"})
+    project.feature("a")
+    assert "telling    nobody is told anything" in project.run("--check", code=None)
+    monkeypatch.setenv("OVN_WEBHOOK", "https://hooks.slack.com/services/s3cret")
+    assert "telling    by webhook" in project.run("--check", code=None)
+    monkeypatch.setenv("OVN_WEBHOOK", "hooks.slack.com/services/s3cret")
+    said = project.run("--check", code=14)
+    assert "the webhook's address must begin with https://" in said
+    assert "s3cret" not in said
