@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from math import floor
 from typing import TYPE_CHECKING, Any
 
-from ovn.clock import parse_rfc3339
+from ovn.clock import parse_rfc3339, rfc3339
 from ovn.report import sources
 from ovn.report.model import Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ovn.model.documents import Run
     from ovn.model.records import Record
     from ovn.report.model import Source
 
 RESUMING = frozenset(("head", "session.state", "checkpoint", "recovery"))
 """What a resume itself records before it says what it found."""
+
+STILL = frozenset(("slept", "paused"))
+"""What the watchdog calls a time in which nothing ran."""
+
+_SECONDS = re.compile(r"for ([0-9]{1,9}) s")
+
+
+def of_watch(run: Run, path: str) -> Iterator[Gap]:
+    """Yield the times in which the machine slept or stood still, as the run's document has them."""
+    for seen in run.watch:
+        took = _SECONDS.search(seen.text) if seen.what in STILL else None
+        if took is None:
+            continue
+        seconds = float(took[1])
+        started = rfc3339(parse_rfc3339(seen.at) - timedelta(seconds=seconds))
+        source = sources.document(path)
+        yield Gap("sleep", seen.session or run.id, started, source, seen.at, seconds, seen.text)
 
 
 def gaps(session: str, records: Sequence[Record], source: Source) -> list[Gap]:

@@ -126,6 +126,7 @@ def _night(store: StateStore, view: View, told: Span, runs: Sequence[Held]) -> N
         cost_usd=round(sum(one.run.cost_usd for one in runs), 6),
         tokens=built.total(one.tokens for session in sessions for one in session.attempts),
         damaged=damaged,
+        noticed=_noticed(told.runs),
     )
 
 
@@ -158,7 +159,12 @@ def _life(run: Run, alive: Collection[str]) -> str:
 def _limits(run: Run) -> tuple[Limit, ...]:
     """Return the run's limits with what was used of them; those that were not set are left out."""
     hours = (sources.between(run.started, run.ended) or 0.0) / 3600
-    used = {"max_sessions": float(len(run.sessions)), "max_cost_usd": run.cost_usd, "max_hours": hours}
+    used = {
+        "max_sessions": float(len(run.sessions)),
+        "max_cost_usd": run.cost_usd,
+        "max_tokens": float(run.tokens),
+        "max_hours": hours,
+    }
     return tuple(
         Limit(name, value, used.get(name)) for name, value in sorted(run.limits.items()) if value is not None
     )
@@ -270,7 +276,7 @@ def _operations(view: View, entries: Iterable[Entry]) -> tuple[Operation, ...]:
 def _gaps(store: StateStore, view: View, told: Span) -> tuple[Gap, ...]:
     """Return the gaps of the sessions in which something happened that can be one."""
     worth = dict.fromkeys(one.session for one in told.entries if one.event in GAPPED and _may_gap(one))
-    found: list[Gap] = []
+    found = [gap for run in told.runs for gap in gaps.of_watch(run, names.run_file(run.id))]
     for session in worth:
         if session is not None:
             source = sources.document(view.place(names.session_file(session)))
@@ -280,6 +286,18 @@ def _gaps(store: StateStore, view: View, told: Span) -> tuple[Gap, ...]:
 
 def _may_gap(entry: Entry) -> bool:
     return entry.event == "recovery" or "waiting" in entry.subject
+
+
+def _noticed(runs: Iterable[Run]) -> tuple[Said, ...]:
+    """Return what the watchdog saw, but for the gaps, which have rows of their own."""
+    return tuple(
+        Said(
+            f"{seen.what}: {seen.text}", sources.document(names.run_file(run.id)), seen.session, seen.feature
+        )
+        for run in runs
+        for seen in run.watch
+        if seen.what not in gaps.STILL
+    )
 
 
 def _decisions(sessions: Iterable[Session]) -> tuple[Said, ...]:

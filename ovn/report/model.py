@@ -341,6 +341,7 @@ class Night:
     """A night, or all since a moment. ``state`` is the state commit that was read, ``at`` when.
 
     ``life`` is that of the newest run; ``none`` where there was only other work, or nothing.
+    ``noticed`` is what the watchdog saw and said (stuck, idle, a budget nearly spent, a clock set).
     ``crashes`` counts recoveries; ``cost_usd`` is of the runs; ``tokens`` None where unknown.
     """
 
@@ -369,6 +370,7 @@ class Night:
     cost_usd: float = 0.0
     tokens: Tokens | None = None
     damaged: tuple[str, ...] = ()
+    noticed: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ def blocks(night: Night) -> list[Block]:
         Block(None, tuple(_remarks(night))),
         Block("tests, before the night and now", tuple(_baseline(night))),
         Block("gaps", tuple(_gaps(night)), table=True),
+        Block("noticed", tuple(_noticed(night))),
         Block("decisions", tuple(_decisions(night))),
         Block("taken back", tuple(_operations(night))),
         Block("next", tuple(_next(night))),
@@ -124,6 +125,12 @@ def _baseline(night: Night) -> Iterator[Row]:
 def _gaps(night: Night) -> Iterator[Row]:
     for one in night.gaps:
         yield clock(one.started), one.session, words.gap(one), _backed(one.source)
+
+
+def _noticed(night: Night) -> Iterator[Row]:
+    for one in night.noticed:
+        where = f" ({one.feature or one.session}) " if one.session else " "
+        yield f"- {one.text}", where, _backed(one.source)
 
 
 def _decisions(night: Night) -> Iterator[Row]:

@@ -69,7 +69,7 @@ def clock(moment: str) -> str:
     return f"{parse_rfc3339(moment).astimezone():%H:%M}"
 
 
-GOOD_ENDS = frozenset(("all-done", "until", "max-hours", "max-sessions", "max-cost", "stopped"))
+GOOD_ENDS = frozenset(("all-done", "until", "max-hours", "max-sessions", "max-cost", "max-tokens", "stopped"))
 """Ends that a person wished for."""
 
 

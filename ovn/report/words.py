@@ -201,6 +201,8 @@ def gap(one: Gap) -> str:
     """Return a stretch in which nobody worked: why, how long, how it went on."""
     took = duration(one.seconds) if one.seconds is not None else "still going on"
     words = f"{GAPS.get(one.kind, one.kind)}, {took}"
+    if one.kind == "sleep":
+        return one.why or words
     if one.kind == "crash":
         row = f" ({one.row})" if one.row else ""
         resumed = f", resumed in {duration(one.resume_seconds)}" if one.resume_seconds is not None else ""

@@ -91,6 +91,7 @@ class Tip:
         self._stored = stored or commit
         self._rows: dict[str, dict[bytes, Entry]] = {}
         self._homes: dict[str, str] = {}
+        self._top: Entry | None = None
 
     def get(self, path: str) -> Any | None:
         """Return the document at ``path``, None when there is none.
@@ -158,10 +159,10 @@ class Tip:
     # -- the tree --------------------------------------------------------------------------
 
     def _root(self) -> Entry | None:
-        if self.commit is None:
-            return None
-        oid = peeled(*self._objects.read(self.commit))
-        return Entry(DIRECTORY, "tree", oid) if oid is not None else None
+        if self._top is None and self.commit is not None:
+            oid = peeled(*self._objects.read(self.commit))
+            self._top = Entry(DIRECTORY, "tree", oid) if oid is not None else None
+        return self._top
 
     def _entries(self, oid: str) -> dict[bytes, Entry]:
         if oid not in self._rows:

@@ -148,9 +148,14 @@ def document(path: str, data: bytes, known: Known) -> Iterator[Finding]:
 
 def _named_right(path: str, kind: str, value: Json) -> Iterator[Finding]:
     """Yield a finding unless the document lies under the id that it says."""
-    key = {"handoff": "session", "baseline": "name"}.get(kind, "id")
+    if kind == "value":  # its name is its key, or the digest of one that cannot be a file's name
+        if names.value_file(value["layer"], value["key"]) != path:
+            words = f"says that it is '{value['key']}' of the layer '{value['layer']}'"
+            yield Finding(ERROR, "document", path, words, "move it, or mend its key")
+        return
+    key = {"handoff": "session", "layer": "session", "baseline": "name"}.get(kind, "id")
     parts = path.removesuffix(".json").split("/")
-    name = parts[-2] if kind in ("session", "handoff") else parts[-1]
+    name = parts[-2] if kind in ("session", "handoff", "layer") else parts[-1]
     if kind != "project" and value[key] != name:
         yield Finding(ERROR, "document", path, f"says that it is '{value[key]}'", "move it, or mend its id")
 

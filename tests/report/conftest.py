@@ -263,6 +263,11 @@ def _a_hostile_night(teller: Teller) -> None:
     teller.end("needs-person", EVIL, sessions=["s-1"])
 
 
+def seen(at: str, what: str, text: str) -> dict[str, Any]:
+    """Return what the watchdog saw."""
+    return {"at": at, "what": what, "text": text, "session": "s-3", "feature": "printer"}
+
+
 def _a_night(teller: Teller) -> None:
     teller.repo.write("test_sums.py", TESTS)
     teller.repo.commit("tests")
@@ -297,4 +302,7 @@ def _a_night(teller: Teller) -> None:
     teller.handoff("s-3", tried=["attempt 1"], next=["ask for a printer"])
     teller.baseline("s-3", ["test_sums.py::test_new"])
     teller.end("nothing-left", "nothing is left that can be worked on without a person",
-               sessions=["s-1", "s-2", "s-3"], cost_usd=0.42, exit_code=15)  # fmt: skip
+               sessions=["s-1", "s-2", "s-3"], cost_usd=0.42, exit_code=15, watch=[
+                   seen(teller.now, "slept", "the machine slept for 600 s"),
+                   seen(teller.now, "stuck", "the same command failed 5 times"),
+               ])  # fmt: skip

@@ -38,7 +38,15 @@ def test_what_needs_a_person_comes_in_the_order_to_look_at_it(night):
 
 def test_gaps_are_the_limit_and_the_crash_with_what_they_took(night):
     found = [(one.kind, one.seconds, one.resume_seconds, one.row) for one in gather(night.store).gaps]
-    assert found == [("limit", 5400.0, None, None), ("crash", 1200.0, 0.4, "interrupted")]
+    assert found == [
+        ("limit", 5400.0, None, None),
+        ("crash", 1200.0, 0.4, "interrupted"),
+        ("sleep", 600.0, None, None),
+    ]
+
+
+def test_what_the_watchdog_saw_is_noticed_but_for_the_gaps(night):
+    assert [one.text for one in gather(night.store).noticed] == ["stuck: the same command failed 5 times"]
 
 
 def test_the_baseline_of_the_nights_first_commit_is_compared_with_that_of_its_last(night):

@@ -13,7 +13,7 @@ from ovn.clock import rfc3339
 from ovn.git.encoding import FILE, Entry
 from ovn.git.opening import open_store
 from ovn.model import canonical, codec
-from ovn.model.documents import Checkpoint, Feature, Holder, Lease, Project, Session
+from ovn.model.documents import Checkpoint, Feature, Holder, Layer, Lease, Project, Session, Value
 from ovn.model.records import make, payload
 from ovn.state.journal import Journal
 from ovn.upkeep.fsck import ERROR, NOTE, Finding, Known, document, examine, journal_of
@@ -53,6 +53,17 @@ GOOD = {
     "sessions/session-001/session.json": data(SESSION),
     "sessions/session-001/journal/000000000001.jsonl": segment(1, 2),
 }
+
+
+def test_values_of_the_layers_are_known_by_their_keys():
+    """A key that cannot be a file's name lies under its digest; one in the wrong place is named."""
+    for key in ("review.parser", "a key / with anything"):
+        value = data(Value(1, "persistent", key, {"x": 1}, AT))
+        assert list(document(names.value_file("persistent", key), value, Known())) == []
+    misplaced = list(document("layers/persistent/other.json", value, Known()))
+    assert [(one.severity, one.area) for one in misplaced] == [(ERROR, "document")]
+    layer = data(Layer(1, "session-001", {"x": 1}))
+    assert list(document("sessions/session-001/layer.json", layer, Known())) == []
 
 
 def write_state(repo, files: dict[str, bytes], parents: list[str] | None = None) -> str:
