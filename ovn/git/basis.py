@@ -45,6 +45,9 @@ class Basis:
     def swap(self, ref: str, new: str | None, expected: str | None, reason: str) -> None:
         """Move a ref once, or raise RefMoved, Locked, RefClash."""
 
+    def close(self) -> None:
+        """Nothing is held open, but where a subclass says so."""
+
     # -- objects -----------------------------------------------------------------------
 
     def write_tree(self, entries: Mapping[bytes, Entry]) -> str:

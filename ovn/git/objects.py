@@ -114,3 +114,7 @@ class ObjectStore(Protocol):
     def changes(self, old: str | None, new: str | None) -> list[Change]:
         """Return the files that differ between two commits or trees, sorted by path; None is empty."""
         ...
+
+    def close(self) -> None:
+        """Let go of what is held open; a later call opens it again."""
+        ...

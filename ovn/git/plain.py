@@ -52,6 +52,9 @@ class PlainStore(Basis):
     def _full(self) -> Libgit2Store:
         return open_libgit2(self.location)
 
+    def close(self) -> None:
+        self._cat.close()
+
     # -- objects -----------------------------------------------------------------------
 
     def read(self, oid: str) -> tuple[str, bytes]:

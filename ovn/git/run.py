@@ -176,10 +176,12 @@ class Git:
     def _pinned(self) -> dict[str, str]:
         """Return what keeps git in the located repository where GIT_DIR and its like chose it.
 
-        A person may work with ``--git-dir`` and ``--work-tree``, and a hook inherits both; git
-        would not find that repository by looking around. Elsewhere it finds it itself.
+        A person may work with ``--git-dir`` and ``--work-tree``, and a hook inherits both; or
+        ``core.worktree`` says that the files lie elsewhere. git would not find that repository
+        by looking around. Elsewhere it finds it itself.
         """
-        if not CHOOSING.intersection(os.environ):
+        top = self.location.top
+        if not CHOOSING.intersection(os.environ) and (top is None or os.path.lexists(f"{top}/.git")):
             return {}
         chosen = {"GIT_DIR": str(self.location.git_dir), "GIT_COMMON_DIR": str(self.location.common_dir)}
         if self.location.top is not None:
@@ -305,5 +307,8 @@ def failure(args: Sequence[str | bytes], answer: Answer) -> GitFailed | NoSpace 
 
 
 def _show(args: Sequence[str | bytes]) -> str:
-    words = [arg.decode("utf-8", "backslashreplace") if isinstance(arg, bytes) else arg for arg in args[:4]]
-    return " ".join(words) + (" ..." if len(args) > 4 else "")
+    """Return the beginning of a command for people: the verb and what follows, no settings."""
+    words = [arg.decode("utf-8", "backslashreplace") if isinstance(arg, bytes) else arg for arg in args]
+    while words[:1] == ["-c"]:
+        words = words[2:]
+    return " ".join(words[:4]) + (" ..." if len(words) > 4 else "")

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import checkpoints
-from ovn.errors import Diverged, NotFound
-from ovn.git import history
+from ovn.errors import Diverged, NotFound, Refused
+from ovn.git import history, worktrees
+from ovn.git.locate import MAIN
 from ovn.git.run import Git
 from ovn.operations import ledger
 from ovn.operations.change import Change, target_of
@@ -43,7 +44,7 @@ def rollback(store: StateStore, order: Order, target: Checkpoint) -> Outcome:
 
     The branch moves back only over commits that no remote-tracking branch has; commits that
     others may have are inverted by new ones. Raises Diverged when another branch is checked
-    out, and what ``restore`` raises.
+    out, Refused when this one is checked out in another work tree too, and what ``restore`` raises.
     """
     return carry_out(store, order, lambda shot: _roll_back(store, order, shot, target))
 
@@ -96,4 +97,21 @@ def _roll_back(store: StateStore, order: Order, shot: Snapshot, target: Checkpoi
     head = target.head
     if shot.head and head and head != shot.head and history.published(store.objects, head, shot.head):
         head = history.inverse_of_range(Git(store.location), store.objects, head, shot.head)
+    if head != shot.head and not order.force:
+        _must_be_checked_out_here_alone(store, shot)
     return Change(store, shot, target_of(store, target), head=head, trusted=order.limits.trusted)
+
+
+def _must_be_checked_out_here_alone(store: StateStore, shot: Snapshot) -> None:
+    """Raise Refused where another work tree is on the branch too: all its files would count as changed."""
+    if not shot.branch:
+        return
+    main, *others = worktrees.linked(Git(store.location))
+    if store.location.worktree != MAIN:  # the main one may have its files anywhere: told by being first
+        others = [main, *(one for one in others if one.path.resolve() != store.location.tree().resolve())]
+    for other in others:
+        if other.branch == shot.branch and not other.gone:
+            raise Refused(
+                f"'{shot.branch.removeprefix('refs/heads/')}' is checked out in '{other.path}' too",
+                hint="switch to another branch there, or use --force",
+            )

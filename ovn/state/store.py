@@ -254,8 +254,9 @@ class StateStore:
         return self._folder.journals.get(session)
 
     def close(self) -> None:
-        """Flush and close the journals."""
+        """Flush and close the journals, and let go of the objects."""
         self._folder.journals.close()
+        self.objects.close()
 
     # -- how -------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -101,6 +102,11 @@ def test_a_failure_carries_git_s_words(git):
         git.run("cat-file", "blob", "none")
 
 
+def test_a_failure_names_the_verb_and_none_of_our_settings(git):
+    with pytest.raises(GitFailed, match=r"^'git cat-file blob none' failed"):
+        git.run("-c", "core.splitIndex=false", "-c", "core.untrackedCache=false", "cat-file", "blob", "none")
+
+
 @pytest.mark.parametrize(
     ("words", "kind"),
     [
@@ -157,8 +163,8 @@ def test_when_time_is_up_git_and_its_children_are_gone(git, repo, monkeypatch):
     while any(host.process_start(pid) for pid in pids) and time.monotonic() < until:
         time.sleep(0.01)
     assert [host.process_start(pid) for pid in pids] == [None, None]
-    with pytest.raises(ChildProcessError):  # no zombie is left to wait for
-        os.waitpid(-1, os.WNOHANG)
+    with suppress(ChildProcessError):  # no zombie is left to wait for
+        assert os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     assert not (repo.git_dir / "index.lock").exists()
 
 
