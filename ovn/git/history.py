@@ -47,25 +47,40 @@ def invert(
 ) -> list[str]:
     """Return new commits on top of ``onto`` that take ``commits`` back, in that order (newest first).
 
-    A merge is inverted against its first parent. One whose changes are gone already gives no
-    commit. ``more`` are trailers for each. Nothing refers to the result yet (use gc_guard).
+    A merge is inverted against its first parent, and what it brought with it: its inverse names
+    them all. One whose changes are gone already gives no commit. ``more`` are trailers for each.
+    Nothing refers to the result yet (use gc_guard).
     Raises Conflict naming commit and paths, NotTrusted for a merge driver of the repository's own.
     """
     guard = filters.guard(git, trusted=trusted, attribute="merge")
     made: list[str] = []
     tip = onto
+    gone: set[str] = set()
     for oid in commits:
+        if oid in gone:
+            continue
         info = objects.commit(oid)
+        with_it = _brought(objects, info, commits)
+        gone |= with_it
         before = objects.commit(info.parents[0]).tree if info.parents else EMPTY_TREE
         guard.check(change.path for change in objects.changes(before, info.tree))
         tree = _merged(git, objects, tip, info, before=before, when=when)
         if tree == objects.commit(tip).tree:
             continue
         body = f'Revert "{info.subject}"\n\nThis reverts commit {oid}.\n'
-        message = trailers.add(body, [*more, (names.TRAILER_REVERTS, oid)])
+        taken = [oid, *(one for one in commits if one in with_it)]
+        message = trailers.add(body, [*more, *((names.TRAILER_REVERTS, one) for one in taken)])
         tip = commit_tree(git, tree, [tip], message)
         made.append(tip)
     return made
+
+
+def _brought(objects: ObjectStore, info: CommitInfo, among: Sequence[str]) -> set[str]:
+    """Return those of ``among`` that came in by a merge; none for another commit."""
+    if len(info.parents) < 2:
+        return set()
+    first, *rest = info.parents
+    return {commit.oid for commit in objects.walk(rest, hide=[first])} & set(among)
 
 
 def inverse_of_range(

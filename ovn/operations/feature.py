@@ -17,6 +17,7 @@ from ovn.operations.transaction import Order, Outcome, carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from ovn.git.objects import CommitInfo
     from ovn.git.snapshot import Snapshot
@@ -79,8 +80,8 @@ def of_feature(
 
     A commit belongs to it by its trailer, by what a session recorded (followed through amend
     and rebase), or because HEAD passed it during one of its attempts, unless it carries
-    another feature's trailer, is somebody else's, or was published without being named.
-    Inverted ones are left out.
+    another feature's trailer, is somebody else's, or was published without being named. So does
+    a merge that brought nothing but its commits: no hook tells of one. Inverted ones are left out.
     """
     sessions = list(sessions)
     told = {commit.oid: dict(trailers.parse(commit.message)) for commit in history}
@@ -94,7 +95,21 @@ def of_feature(
             continue
         if named == feature or commit.oid in recorded or (named is None and commit.oid in passed):
             found.append(commit.oid)
-    return found
+    unnamed = [commit for commit in history if names.TRAILER_FEATURE not in told[commit.oid]]
+    return _with_merges(history, unnamed, set(found), gone | foreign | published)
+
+
+def _with_merges(
+    history: Sequence[CommitInfo], unnamed: Sequence[CommitInfo], own: set[str], others: AbstractSet[str]
+) -> list[str]:
+    """Return ``own`` and each merge whose other sides brought nothing else, newest first.
+
+    Inverting the merge takes back what its conflicts were resolved to, too.
+    """
+    parents = {commit.oid: commit.parents for commit in history}
+    merges = [one for one in unnamed if len(one.parents) > 1 and one.oid not in others and not _inverts(one)]
+    joined = {one.oid for one in merges if (brought := _brought(one, parents)) and brought <= own}
+    return [commit.oid for commit in history if commit.oid in own | joined]
 
 
 def _inverts(commit: CommitInfo) -> list[str]:
@@ -142,6 +157,12 @@ def _passed(feature: str, history: Sequence[CommitInfo], sessions: Iterable[Sess
             if attempt.feature == feature and attempt.head_to in parents:
                 found |= _between(attempt.head_from, attempt.head_to or "", parents)
     return found
+
+
+def _brought(merge: CommitInfo, parents: dict[str, tuple[str, ...]]) -> set[str]:
+    """Return the commits that a merge's first parent did not have."""
+    first, *rest = merge.parents
+    return {oid for one in rest for oid in _between(first, one, parents)}
 
 
 def _between(old: str | None, new: str, parents: dict[str, tuple[str, ...]]) -> set[str]:

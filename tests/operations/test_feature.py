@@ -82,3 +82,19 @@ def test_a_merge_brings_only_the_side_that_head_did_not_have() -> None:
     side = replace(history("s")[0], oid=oid(7), parents=(oid(1),))
     session = replace(SESSION, attempts=(attempt("f", 2, 9),))
     assert numbers("f", [merge, side, *history("a", "b")], [session]) == [9, 7]
+
+
+def test_a_merge_that_brought_nothing_else_belongs_to_it() -> None:
+    """Git runs no commit hook for a merge; one that brought another's work too is nobody's."""
+    one, two = (
+        replace(history(f"s\n\nOvn-Feature: {name}")[0], oid=oid(number), parents=(oid(1),))
+        for name, number in (("f", 7), ("g", 8))
+    )
+    merge = replace(history("m")[0], oid=oid(9), parents=(oid(2), oid(7)))
+    told = [merge, one, two, *history("a", "b")]
+    assert numbers("f", told, []) == [9, 7]
+    both = replace(merge, parents=(oid(2), oid(7), oid(8)))
+    assert numbers("f", [both, *told[1:]], []) == [7]
+    foreign = replace(SESSION, commits=(Work(oid(9), "foreign"),))
+    assert numbers("f", told, [foreign]) == [7]
+    assert numbers("f", told, [], frozenset({oid(9)})) == [7]

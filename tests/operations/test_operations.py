@@ -230,6 +230,32 @@ def test_a_feature_is_rolled_back_and_later_work_kept(repo: Repo, store: StateSt
         operations.rollback_feature(store, order("rollback"), "f1")
 
 
+def test_a_merge_of_the_features_own_side_goes_with_what_its_conflict_was_resolved_to(
+    repo: Repo, store: StateStore
+) -> None:
+    """Nothing but git knows of the merge commit, and its tree is neither side's."""
+    feature(store, "f1")
+    work(repo, "other", "one", "start\n")
+    start = repo.head
+    repo.git("switch", "-q", "-c", "side")
+    work(repo, "f1", "one", "side\n")
+    repo.git("switch", "-q", "main")
+    work(repo, "other", "one", "main\n")
+    repo.run("merge", "-q", "side", ok=(1,))
+    repo.write("one", "both\n")
+    repo.write("more", "only in the merge\n")
+    repo.commit("merged by hand")
+    assert start != repo.head
+    operations.rollback_feature(store, order("rollback"), "f1")
+    assert repo.read("one") == b"main\n"
+    assert not (repo.path / "more").exists()
+    assert repo.git("status", "--porcelain") == ""
+    with pytest.raises(Refused, match="no commit"):
+        operations.rollback_feature(store, order("rollback"), "f1")
+    operations.undo(store, order("undo"), None)
+    assert repo.read("one") == b"both\n"
+
+
 def test_a_conflict_leaves_everything_as_it_was(repo: Repo, store: StateStore) -> None:
     """The commit and the path are named."""
     feature(store, "f1")
