@@ -14,7 +14,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from ovn.report import explaining, model
+from ovn.report import explaining, model, reviewing
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "schemas" / "output"
@@ -22,6 +22,7 @@ FOLDER = ROOT / "schemas" / "output"
 OUTPUTS: dict[str, tuple[type, str]] = {
     "explain": (explaining.Explanation, "why something is there: git ovn explain --json"),
     "morning": (model.Night, "what a night came to: git ovn morning --json"),
+    "review": (reviewing.Reviewed, "what a night built, and what was decided: git ovn review --json"),
 }
 """name -> (the class, what it is). The document is the class's fields and ``version``."""
 

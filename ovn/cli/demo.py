@@ -78,6 +78,7 @@ LOOK = (
     ("ovn log", "the story, told by git ovn"),
     ("log -p overnight/state", "the same by plain git, with every document"),
     ("ovn feature list", "what is done, and what is not"),
+    ("ovn review", "each feature with its own diff"),
     ("ovn list", "the checkpoints"),
     ("ovn session list", "the shifts"),
 )

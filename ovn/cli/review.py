@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,9 +11,11 @@ from ovn.cli.options import dry_run_option, force_option, json_option
 from ovn.cli.output import Painted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ovn.cli.context import Context
     from ovn.report.model import Feature, Night
-    from ovn.report.reviewing import Branch
+    from ovn.report.reviewing import Branch, Done
 
 KEYS = {"k": "keep", "r": "roll-back", "h": "hold", "d": "diff", "s": "skip", "q": "quit"}
 
@@ -67,16 +69,26 @@ def command(
     acts = _Acts(context, night, dry_run=dry_run, force=force)
     if any(wanted.values()):
         done = [acts.carry_out(one, way) for way, ids in wanted.items() for one in chosen(night, ids) if ids]
-        if context.json:
-            context.out.json({"done": done})
+        _json(context, night, done=done)
     elif context.json:
-        context.out.json(
-            {"run": night.runs[-1].run.id if night.runs else None, "features": _list(context, found)}
-        )
+        _json(context, night, found)
     elif sys.stdin.isatty() and sys.stdout.isatty():
         _ask(context, acts, found)
     else:
         _show_all(context, found, stat=stat)
+
+
+def _json(context: Context, night: Night, found: Iterable[Feature] = (), done: Iterable[Done] = ()) -> None:
+    """Print the one document, where it is asked for."""
+    from ovn.model import codec
+    from ovn.report.reviewing import Reviewed, Row, decided
+
+    if not context.json:
+        return
+    view = context.store.view()
+    rows = tuple(Row(one, decided(view, one.id)) for one in found)
+    run = night.runs[-1].run.id if night.runs else None
+    context.out.json(codec.encode(Reviewed(run, rows, tuple(done))))
 
 
 class _Acts:
@@ -88,13 +100,11 @@ class _Acts:
         self._dry_run = dry_run
         self._force = force
 
-    def carry_out(self, feature: Feature, way: str) -> dict[str, Any]:
-        """Keep, roll back or hold one feature; return it for ``--json``."""
-        acts = {"keep": self._keep, "roll-back": self._roll_back, "hold": self._hold}
-        return {"feature": feature.id, "decision": way, "dry_run": self._dry_run, **acts[way](feature)}
+    def carry_out(self, feature: Feature, way: str) -> Done:
+        """Keep, roll back or hold one feature; return what came of it."""
+        return {"keep": self._keep, "roll-back": self._roll_back, "hold": self._hold}[way](feature)
 
-    def _keep(self, feature: Feature) -> dict[str, Any]:
-        from ovn.model import codec
+    def _keep(self, feature: Feature) -> Done:
         from ovn.report import pullrequest, reviewing
 
         context = self._context
@@ -107,7 +117,7 @@ class _Acts:
             file = self._write(feature, text)
         if not context.json:
             self._tell_branch(feature, made, file)
-        return {"branch": codec.encode(made), "text": text, "file": file}
+        return reviewing.Done(feature.id, "keep", self._dry_run, made, text, file)
 
     def _write(self, feature: Feature, text: str) -> str:
         """Keep the text where no work tree sees it; return where."""
@@ -126,7 +136,7 @@ class _Acts:
         if file is not None:
             out.hint(f"git push REMOTE {made.name}; the text for the pull request is in {file}")
 
-    def _roll_back(self, feature: Feature) -> dict[str, Any]:
+    def _roll_back(self, feature: Feature) -> Done:
         from ovn import operations
         from ovn.cli.moves import order, tell
         from ovn.report import reviewing
@@ -138,16 +148,17 @@ class _Acts:
             reviewing.remember(context.store, feature.id, "roll-back")
         if not context.json:
             tell(context, outcome, f"rolled back {feature.id}")
-        return {"operation": outcome.operation.id if outcome.operation else None}
+        operation = outcome.operation.id if outcome.operation else None
+        return reviewing.Done(feature.id, "roll-back", self._dry_run, operation=operation)
 
-    def _hold(self, feature: Feature) -> dict[str, Any]:
+    def _hold(self, feature: Feature) -> Done:
         from ovn.report import reviewing
 
         if not self._dry_run:
             reviewing.remember(self._context.store, feature.id, "hold")
         if not self._context.json:
             self._context.out.line(Painted(f"held {feature.id}", "yellow"), ": it stays as it is")
-        return {}
+        return reviewing.Done(feature.id, "hold", self._dry_run)
 
 
 def _ask(context: Context, acts: _Acts, found: list[Feature]) -> None:
@@ -222,16 +233,3 @@ def _patch(context: Context, feature: Feature, *, stat: bool) -> None:
     from ovn.report import reviewing
 
     context.out.patch(reviewing.patch(context.store, feature, stat=stat))
-
-
-def _list(context: Context, found: list[Feature]) -> list[dict[str, Any]]:
-    """Return the features for ``--json``."""
-    from ovn.model import codec
-    from ovn.report import reviewing
-
-    view = context.store.view()
-    rows = []
-    for one in found:
-        before = reviewing.decided(view, one.id)
-        rows.append({"feature": codec.encode(one), "decided": codec.encode(before) if before else None})
-    return rows

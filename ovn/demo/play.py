@@ -201,7 +201,7 @@ def _kill(pid: int) -> None:
 
 def show_the_end(stage: Stage) -> None:
     """Act four: what a person finds in the morning."""
-    stage.ovn("feature", "list")
+    stage.ovn("morning")
     stage.run(*"git log --oneline overnight/state".split())
     stage.run(*"git log --oneline main..".split())
     stage.run(*"git tag".split())

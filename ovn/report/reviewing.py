@@ -18,11 +18,12 @@ from ovn.git.picking import pick
 from ovn.git.run import Git
 from ovn.model.documents import Value
 from ovn.report import work
+from ovn.report.model import Feature  # noqa: TC001 - codec and tools/outputs.py read the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ovn.report.model import Commit, Feature, Night
+    from ovn.report.model import Commit, Night
     from ovn.state.store import StateStore
     from ovn.state.view import View
 
@@ -57,6 +58,39 @@ class Decision:
     at: str
     branch: str | None = None
     commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A feature to review, and what was decided on it before."""
+
+    feature: Feature
+    decided: Decision | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of one decision: the branch with the text of its pull request, or the operation.
+
+    ``file`` is where the text lies on this machine, None in a dry run.
+    """
+
+    feature: str
+    decision: str
+    dry_run: bool
+    branch: Branch | None = None
+    text: str | None = None
+    file: str | None = None
+    operation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What ``git ovn review --json`` prints: the features that were asked for, or what was done."""
+
+    run: str | None
+    features: tuple[Row, ...] = ()
+    done: tuple[Done, ...] = ()
 
 
 def candidates(night: Night) -> list[Feature]:

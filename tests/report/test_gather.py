@@ -11,6 +11,7 @@ from ovn.clock import parse_rfc3339
 from ovn.errors import NotFound, NotInitialised
 from ovn.report import gather, nights
 from ovn.report.model import Source
+from ovn.runner import sole
 from ovn.state.store import StateStore
 
 
@@ -100,6 +101,21 @@ def test_a_night_that_goes_on_without_its_runner_is_said_to_have_died(teller):
     found = gather(teller.store)
     assert (found.life, found.verdict.tone) == ("died", "bad")
     assert [one.kind for one in found.needs] == ["died", "debt"]
+
+
+def test_a_night_that_is_going_on_says_so(teller):
+    """Its runner holds the lock of the work tree."""
+    teller.feature("a")
+    teller.run()
+    teller.session("s-1", "a")
+    teller.tell("s-1", "attempt.started", {"number": 1, "feature": "a", "head": teller.repo.head})
+    with sole.held(teller.repo.location.local, teller.repo.location.worktree) as place:
+        place.name(teller.run_id)
+        found = gather(teller.store)
+        assert nights(teller.store)[0].life == "running"
+    assert (found.life, found.verdict.tone) == ("running", "running")
+    assert found.verdict.text == "0 of 1 feature done with evidence, 1 in progress; going on since 22:00"
+    assert "died" not in [one.kind for one in found.needs]
 
 
 def test_a_failed_night_reads_as_one(teller):

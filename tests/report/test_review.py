@@ -9,8 +9,10 @@ import select
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 
+from ovn import resources
 from ovn.cli.main import main
 from ovn.errors import NotFound
 from ovn.report import gather, pullrequest
@@ -122,7 +124,7 @@ def test_what_was_decided_is_remembered_and_shown(night, review):
     out, _ = review("parser")
     assert "decided" in out
     assert ": hold" in out
-    again = json.loads(review("--json")[0])
+    again = valid(review("--json")[0])
     told = {one["feature"]["id"]: one["decided"] for one in again["features"]}
     assert told["parser"]["decision"] == "hold"
     assert told["lexer"] is None
@@ -155,6 +157,25 @@ def test_a_person_at_a_terminal_is_asked_for_each_feature(night):
     view = night.store.view()
     assert decided(view, "lexer").decision == "hold"
     assert decided(view, "parser") is None
+
+
+def valid(printed: str):
+    """Return the document, which obeys its schema."""
+    document = json.loads(printed)
+    schema = json.loads(resources.read("schemas", "output/review.schema.json"))
+    jsonschema.Draft202012Validator(schema).validate(document)
+    return document
+
+
+def test_what_was_done_is_one_document(night, review):
+    done = valid(review("--keep", "lexer", "--roll-back", "printer", "--json")[0])["done"]
+    assert [(one["feature"], one["decision"]) for one in done] == [
+        ("printer", "roll-back"),
+        ("lexer", "keep"),
+    ]
+    assert done[0]["operation"]
+    assert done[1]["branch"]["name"] == "review/lexer"
+    assert done[1]["text"].startswith("Read numbers\n")
 
 
 def typed(folder, keys: bytes) -> str:
