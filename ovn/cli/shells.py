@@ -333,7 +333,7 @@ def _fish(pages: list[Page]) -> str:
     lines += [f"{begins} -l version -d 'Print the version'", f"{begins} -s C -r -d 'Work in this folder'"]
     for page in pages:
         lines += _fish_page(page)
-    both = "\n".join(f"complete -c {program} {line}" for line in lines for program in ("git", "git-ovn"))
+    both = "\n".join(f"complete -c {program} {line}" for line in lines for program in ("git-ovn", "git"))
     return _FISH % {"names": "\n\n".join(names), "lines": both}
 
 

@@ -188,12 +188,12 @@ class TestColourOfContext:
             repo.git("config", key, value)
         monkeypatch.chdir(repo.path)
         monkeypatch.setattr("sys.stdout", Stream(terminal=terminal))
-        assert Context(environ)._colour() is colour
+        assert Context(environ).colour() is colour
 
     def test_outside_a_repository_the_terminal_decides(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr("sys.stdout", Stream(terminal=True))
-        assert Context({"TERM": "xterm"})._colour() is True
+        assert Context({"TERM": "xterm"}).colour() is True
 
 
 class TestContext:
