@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 from typing import TYPE_CHECKING
 
 from ovn.frozen import dataclass
 from ovn.git import settings
+from ovn.git.run import Git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ovn.git.locate import Location
@@ -46,9 +48,9 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Surfaces:
-    """The repository's own files of configuration, its settings that name programs, its hooks."""
+    """Settings that name programs, by the repository's own file and as git resolves them; its hooks."""
 
-    config: Mapping[str, File]
+    config: Mapping[str, tuple[tuple[str, str | None], ...]]
     programs: frozenset[tuple[str, str | None]]
     hooks: Mapping[str, File]
 
@@ -61,7 +63,7 @@ def take(location: Location) -> Surfaces:
     folders += [_below(location, value) for key, value in own if key == "core.hookspath" and value]
     hooks = {str(path): found for folder in folders for path, found in _files(folder)}
     places = (location.common_dir / "config", location.git_dir / "config.worktree")
-    config = {str(path): found for path in places if (found := _file(path)) is not None}
+    config = {str(path): _named_in(Git(location), path) for path in places}
     return Surfaces(config, programs, hooks)
 
 
@@ -74,16 +76,45 @@ def differences(before: Surfaces, now: Surfaces) -> list[str]:
 
 
 def put_back(location: Location, before: Surfaces, now: Surfaces, aside: Path) -> None:
-    """Make hooks and configuration in the git folder what they were; what was there goes to ``aside``.
+    """Make hooks and settings in the git folder what they were; what was there goes to ``aside``.
+
+    Settings that name no program stay as they are: somebody else may have made them meanwhile.
 
     A hook in the work tree, where ``core.hooksPath`` leads there, is the work's own and stays.
     """
-    if before.programs != now.programs:
-        for path in sorted(before.config.keys() | now.config.keys()):
-            _write(location, path, before.config.get(path), aside)
+    for path in sorted(before.config.keys() | now.config.keys()):
+        old, new = before.config.get(path, ()), now.config.get(path, ())
+        if old != new:
+            _keep_copy(path, aside)
+            _set(Git(location), path, old, new)
     for path in sorted(before.hooks.keys() | now.hooks.keys()):  # a folder before what lies in it
         if before.hooks.get(path) != now.hooks.get(path):
             _write(location, path, before.hooks.get(path), aside)
+
+
+def _named_in(git: Git, path: Path) -> tuple[tuple[str, str | None], ...]:
+    """Return the settings in a file that name programs, in its order; none where there is no file."""
+    if not path.is_file():
+        return ()
+    answer = git.run("config", "--file", str(path), "--no-includes", "--list", "-z")
+    items = [item.partition("\n") for item in answer.out.decode("utf-8", "surrogateescape").split("\0")[:-1]]
+    return tuple((key, value if equals else None) for key, equals, value in items if PROGRAMS.match(key))
+
+
+def _set(
+    git: Git, path: str, old: Sequence[tuple[str, str | None]], new: Sequence[tuple[str, str | None]]
+) -> None:
+    """Make those settings of a file what they were, and leave the others alone."""
+    changed = {key for key, _ in set(old) ^ set(new)}
+    for key in sorted(changed):
+        git.run("config", "--file", path, "--unset-all", key, ok=(0, 5))
+        for value in [value for name, value in old if name == key]:
+            git.run("config", "--file", path, "--add", key, "true" if value is None else value)
+
+
+def _keep_copy(path: str, aside: Path) -> None:
+    aside.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copyfile(path, aside / path.rsplit("/", 1)[-1])
 
 
 def _below(location: Location, value: str) -> Path:

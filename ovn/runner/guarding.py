@@ -7,15 +7,14 @@ so that it survives the runner and is out of a sandbox's reach.
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ovn.errors import NeedsPerson
+from ovn.errors import GitFailed, NeedsPerson
 from ovn.git import surfaces
 from ovn.git.surfaces import File, Surfaces
 from ovn.model import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from ovn.git.locate import Location
@@ -36,14 +35,18 @@ class Guard:
     def mend(self) -> list[str]:
         """Put back what changed in the git folder; return its paths and keys.
 
-        Raises NeedsPerson for what cannot be put back, as an included file outside of it.
+        Raises NeedsPerson for what cannot be put back, as an included file outside of it, and
+        where git cannot read its configuration any more.
         """
-        now = surfaces.take(self._location)
-        changed = surfaces.differences(self._before, now)
-        if not changed:
-            return []
-        surfaces.put_back(self._location, self._before, now, self._aside)
-        left = [one for one in self._left() if not self._is_work(one)]
+        try:
+            now = surfaces.take(self._location)
+            changed = surfaces.differences(self._before, now)
+            if not changed:
+                return []
+            surfaces.put_back(self._location, self._before, now, self._aside)
+            left = [one for one in self._left() if not self._is_work(one)]
+        except (GitFailed, OSError) as error:
+            raise NeedsPerson(f"what git runs here cannot be put back: {error}", hint="look at it") from error
         if left:
             raise NeedsPerson(
                 f"what git runs here was changed, and cannot be put back: {self._short(left[0])}",
@@ -85,23 +88,19 @@ class Guard:
 
 
 def _encode(found: Surfaces) -> dict[str, object]:
-    def files(known: Mapping[str, File]) -> dict[str, list[object]]:
-        return {path: [base64.b64encode(one.data).decode("ascii"), one.mode] for path, one in known.items()}
+    hooks = {
+        path: [base64.b64encode(one.data).decode("ascii"), one.mode] for path, one in found.hooks.items()
+    }
+    config = {path: [list(one) for one in rows] for path, rows in found.config.items()}
+    programs = sorted(([*one] for one in found.programs), key=str)
+    return {"config": config, "programs": programs, "hooks": hooks}
 
-    programs = sorted([key, value or "", value is not None] for key, value in found.programs)
-    return {"config": files(found.config), "programs": programs, "hooks": files(found.hooks)}
 
-
-def _decode(value: canonical.Json) -> Surfaces:
-    """Return what ``_encode`` made."""
-    if not isinstance(value, dict):
-        raise NeedsPerson("what is kept of the night cannot be read", hint="begin a new night")
-
-    def files(name: str) -> dict[str, File]:
-        known = value[name]
-        rows = known.items() if isinstance(known, dict) else ()
-        return {path: File(base64.b64decode(row[0]), int(row[1])) for path, row in rows}
-
-    rows = value["programs"]
-    programs = frozenset((str(key), str(text) if has else None) for key, text, has in rows)
-    return Surfaces(files("config"), programs, files("hooks"))
+def _decode(value: Any) -> Surfaces:
+    """Return what ``_encode`` made. Raises NeedsPerson for anything else."""
+    try:
+        config = {path: tuple((key, text) for key, text in rows) for path, rows in value["config"].items()}
+        hooks = {path: File(base64.b64decode(data), mode) for path, (data, mode) in value["hooks"].items()}
+        return Surfaces(config, frozenset((key, text) for key, text in value["programs"]), hooks)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise NeedsPerson("what is kept of the night cannot be read", hint="begin a new night") from error

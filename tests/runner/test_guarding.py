@@ -49,15 +49,16 @@ def planted(project: Project) -> tuple[Path, Path]:
 def test_nothing_that_an_agent_planted_runs_in_the_runner(project: Project) -> None:
     """Every hook and every setting that names a program, written last, so that only we could run them."""
     folder, marks = planted(project)
-    hooks, config = project.repo.git_dir / "hooks", project.repo.git_dir / "config"
-    before = config.read_bytes(), sorted(path.name for path in hooks.iterdir())
+    hooks = project.repo.git_dir / "hooks"
+    before = project.repo.git("config", "--local", "--list"), sorted(path.name for path in hooks.iterdir())
     for name in ("a", "b"):
         project.feature(name)
     project.agent(f"echo good > $1.txt\ncp {folder}/hooks/* .git/hooks/\ncat {folder}/config >> .git/config")
     out = project.run()
     assert sorted(path.name for path in marks.iterdir()) == []
     assert project.statuses() == {"a": "done", "b": "done"}
-    assert (config.read_bytes(), sorted(path.name for path in hooks.iterdir())) == before
+    after = project.repo.git("config", "--local", "--list"), sorted(path.name for path in hooks.iterdir())
+    assert after == before
     seen = [one.text for one in project.night().watch if one.what == "surface"]
     assert len(seen) >= 2 * (len(HOOKS) + len(SETTINGS))
     assert "the agent changed what git runs here: 'hooks/pre-commit'; it is put back" in out
@@ -152,7 +153,27 @@ def test_settings_that_name_no_program_stay_as_they_are(repo, guard: Guard) -> N
     repo.git("config", "user.signingKey", "none")
     repo.git("config", "branch.main.remote", "origin")
     assert guard.mend() == []
+    repo.git("config", "core.editor", "evil")
+    repo.git("config", "remote.origin.url", "somewhere")
+    assert guard.mend() == ["core.editor"]
     assert repo.git("config", "branch.main.remote") == "origin"
+    assert repo.git("config", "remote.origin.url") == "somewhere"
+
+
+def test_a_setting_with_several_values_gets_them_all_back(repo, tmp_path: Path) -> None:
+    repo.git("config", "--add", "credential.helper", "")
+    repo.git("config", "--add", "credential.helper", "store")
+    guard = Guard(repo.location, tmp_path / "home", "run-1")
+    repo.git("config", "--replace-all", "credential.helper", "evil")
+    assert guard.mend() == ["credential.helper"]
+    assert repo.git("config", "--get-all", "credential.helper") == "\nstore"
+
+
+def test_a_configuration_that_git_cannot_read_needs_a_person(repo, guard: Guard) -> None:
+    with (repo.git_dir / "config").open("a") as file:
+        file.write("[broken\n")
+    with pytest.raises(NeedsPerson, match="cannot be put back"):
+        guard.mend()
 
 
 def test_what_cannot_be_put_back_needs_a_person(repo, tmp_path: Path) -> None:
