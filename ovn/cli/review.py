@@ -142,6 +142,7 @@ class _Acts:
         from ovn.report import reviewing
 
         context = self._context
+        reviewing.must_be_on_head(context.store, self._night, feature)
         wanted = order(context, "rollback", force=self._force, dry_run=self._dry_run)
         outcome = operations.rollback_feature(context.store, wanted, feature.id)
         if not self._dry_run:

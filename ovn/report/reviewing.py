@@ -119,6 +119,19 @@ def standing(feature: Feature) -> list[Commit]:
     return [one for one in feature.commits if one.standing == "kept"]
 
 
+def must_be_on_head(store: StateStore, night: Night, feature: Feature) -> None:
+    """Raise Refused, naming the branch to go to, where HEAD's history has none of the feature's commits."""
+    head = store.objects.resolve("HEAD", peel=True)
+    stand = standing(feature)
+    if head is None or not stand or store.objects.is_ancestor(stand[-1].commit, head):
+        return
+    branch = (night.runs[-1].run.branch or "").removeprefix("refs/heads/") if night.runs else ""
+    raise Refused(
+        f"the commits of feature '{feature.id}' are not on the branch that is checked out",
+        hint=f"git switch {branch}" if branch else "switch to the branch that has them",
+    )
+
+
 def patch(store: StateStore, feature: Feature, *, stat: bool = False) -> bytes:
     """Return the feature's own diff, without what others committed between its commits."""
     git = Git(store.location)

@@ -118,6 +118,13 @@ def test_roll_back_inverts_the_features_commits_and_can_be_undone(night, review)
     assert (night.repo.path / "printer.txt").exists()
 
 
+def test_roll_back_from_another_branch_names_the_one_to_go_to(night, review):
+    night.repo.git("switch", "-q", "-c", "elsewhere", "HEAD~3")
+    _, err = review("--roll-back", "printer", code=1)
+    assert "hint: git switch main" in err
+    assert decided(night.store.view(), "printer") is None
+
+
 def test_what_was_decided_is_remembered_and_shown(night, review):
     out, _ = review("--hold", "parser")
     assert out.startswith("held parser")

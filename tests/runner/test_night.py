@@ -11,6 +11,7 @@ import pytest
 
 from ovn import host
 from ovn.model import codec
+from ovn.report import gather
 
 from .conftest import Project, janitor_of, wait_for
 
@@ -244,6 +245,9 @@ def test_cost_is_counted_and_limits_the_night(project: Project) -> None:
     project.agent("echo 0.6 > $OVN_COST_FILE; echo good > $1.txt")
     out = project.run("--max-cost", "1", code=20)
     assert (project.night().stop, project.night().cost_usd) == ("max-cost", 1.2)
+    told = gather(project.store)
+    assert [one.cost_usd for session in told.sessions for one in session.attempts] == [0.6, 0.6]
+    assert (told.life, told.cost_usd, told.verdict.done_here) == ("ended", 1.2, 2)
     assert project.statuses() == {"a": "done", "b": "done", "c": "pending"}
     assert "1.20 of 1.00 USD are spent" in out
 
