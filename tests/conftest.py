@@ -41,7 +41,14 @@ GLOBAL_CONFIG = """\
 	allow = always
 """
 
-KEPT = ("GIT_EXEC_PATH", "GIT_SSL_CAINFO", "OVN_TEST_SIZE", "OVN_CHAOS_KEEP", "OVN_CHAOS_SEED")
+KEPT = (
+    "GIT_EXEC_PATH",
+    "GIT_SSL_CAINFO",
+    "OVN_CHAOS_KEEP",
+    "OVN_CHAOS_SEED",
+    "OVN_TEST_PICTURES",
+    "OVN_TEST_SIZE",
+)
 
 hypothesis.settings.register_profile(
     "ovn", deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -38,6 +40,8 @@ JSON_VERSION = 1
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 COOKIE = "ovn-token"
 
+_log = logging.getLogger(__name__)
+
 
 def create(site: Site, cookie: str = COOKIE) -> Guard:
     """Return the application, doorman included. ``cookie`` names the token's: ports share cookies."""
@@ -45,7 +49,9 @@ def create(site: Site, cookie: str = COOKIE) -> Guard:
 
     @contextlib.asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
+        warming = asyncio.create_task(pages.warm())
         yield
+        warming.cancel()
         await pages.feed.end()
         site.close()
 
@@ -81,6 +87,13 @@ class Pages:
         shown = {"answers": self.site.answers, "mark": self.site.form_mark}
         text = await self.site.read(lambda reading: self.renderer.page(template, **make(reading), **shown))
         return HTMLResponse(text, code)
+
+    async def warm(self) -> None:
+        """Read the newest night before somebody asks for it: the first look is the longest one."""
+        try:
+            await self.site.read(lambda reading: views.night(reading, None, 0, self.renderer.zone))
+        except (OvnError, OSError, TimeoutError) as error:  # whoever asks is told
+            _log.info("the newest night cannot be read yet: %s", error)
 
     # -- pages -----------------------------------------------------------------------------
 
