@@ -257,7 +257,10 @@ class Core:
 
     def done(self, call: Call, value: Any, **data: Any) -> None:
         """Record that a call returned ``value``. Raises InvalidDocument when that is not JSON."""
-        encoded = value if results.is_plain(value) else results.encode(value, f"the result of {call}")
+        try:
+            encoded = results.encode(value)
+        except InvalidDocument as error:
+            raise InvalidDocument(f"{call}: {error}", hint=error.hint) from error
         if type(encoded) in _SMALL or (type(encoded) is str and len(encoded) < INLINE // 6):
             if type(encoded) is str:
                 self.look_for_secrets(encoded, "the result of", call)

@@ -55,7 +55,7 @@ def encode(value: Any, what: str = "result") -> Json:
 
     A value that is JSON already comes back as it is, not copied.
     """
-    return value if is_plain(value) else _encode(value, what, 0)
+    return value if _is_plain(value) else _encode(value, what, 0)
 
 
 def decode(value: Json) -> Any:
@@ -77,7 +77,7 @@ def decode(value: Json) -> Any:
     return _CODECS[kind][1][1](decode(value["value"]))
 
 
-def is_plain(value: Any, depth: int = 0) -> bool:
+def _is_plain(value: Any, depth: int = 0) -> bool:
     """Tell whether a value is JSON of exactly the types that come back; almost all are."""
     kind = type(value)
     if kind in _PLAIN:
@@ -85,12 +85,12 @@ def is_plain(value: Any, depth: int = 0) -> bool:
     if depth >= MAX_DEPTH:
         return False
     if kind is list:
-        return all(is_plain(item, depth + 1) for item in value)
+        return all(_is_plain(item, depth + 1) for item in value)
     return (
         kind is dict
         and TAG not in value
         and all(type(key) is str and _is_text(key) for key in value)
-        and all(is_plain(item, depth + 1) for item in value.values())
+        and all(_is_plain(item, depth + 1) for item in value.values())
     )
 
 
