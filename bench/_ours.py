@@ -131,7 +131,10 @@ def size_of(top: Path) -> int:
 
 
 def collected(top: Path) -> int:
-    """Return the same after ``git gc``, of a copy."""
+    """Return the same after ``git gc``, of a copy; packs may be joined still when a program has ended."""
+    until = time.monotonic() + 120
+    while (top / ".git" / "gc.pid").exists() and time.monotonic() < until:
+        time.sleep(0.05)
     with tempfile.TemporaryDirectory(dir=top.parent) as folder:
         copy = shutil.copytree(top, Path(folder) / "copy", symlinks=True)
         subprocess.run(["git", "gc", "-q"], cwd=copy, check=True)
