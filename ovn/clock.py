@@ -62,3 +62,10 @@ def parse_rfc3339(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"timestamp without a zone: {text!r}")
     return moment.astimezone(UTC)
+
+
+def jitter(low: float, high: float) -> float:
+    """Return some number of seconds between the two, so that those who wait do not meet again."""
+    import random  # who never waits does not pay for it
+
+    return random.uniform(low, high)  # noqa: S311  not a secret

@@ -10,13 +10,12 @@ to do distributed locking", 2016).
 
 from __future__ import annotations
 
-import random
-import secrets
+import os
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from ovn import active, host, names, schema
-from ovn.clock import rfc3339
+from ovn.clock import jitter, rfc3339
 from ovn.crash import crash_point
 from ovn.errors import LeaseHeld, RefMoved, StaleLease, StateConflict
 from ovn.frozen import dataclass
@@ -93,7 +92,7 @@ def is_dead(lease: Lease, facts: Facts) -> bool:
 def holder(pid: int | None) -> Holder:
     """Return this machine's process ``pid`` as a holder; None is ``detached``."""
     start = host.process_start(pid) if pid is not None else None
-    return Holder(host.hostname(), host.boot_id(), pid, start, secrets.token_hex(16))
+    return Holder(host.hostname(), host.boot_id(), pid, start, os.urandom(16).hex())
 
 
 class Leases:
@@ -178,7 +177,7 @@ class Leases:
                 lease = Lease(1, kind, name, session, generation, rfc3339(self._clock.now()), who, run)
                 if self._swap(ref, lease, old):
                     break
-                self._clock.sleep(random.uniform(0.001, 0.02))  # noqa: S311  jitter, not a secret
+                self._clock.sleep(jitter(0.001, 0.02))
             else:
                 raise StateConflict(f"the lease of {kind} '{name}' moved {TRIES} times while it was taken")
             return self._won(lease, old)
@@ -189,7 +188,7 @@ class Leases:
         On one machine ``active.beat`` is enough. Raises StaleLease when it was taken over.
         """
         active.beat(self._local, held.lease.session)
-        fresh = replace(held.lease.holder, nonce=secrets.token_hex(16))
+        fresh = replace(held.lease.holder, nonce=os.urandom(16).hex())
         lease = replace(held.lease, holder=fresh)
         with repository_lock(self._location):
             break_stale_locks(self._location, names.LEASE_REFS)

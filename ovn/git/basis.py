@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import re
 import time
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from ovn import names
+from ovn.clock import jitter
 from ovn.errors import CorruptObject, Locked, RefClash, RefMoved
 from ovn.git import encoding, locks, pack, trees
 from ovn.git.paths import unquote
@@ -105,7 +105,7 @@ class Basis:
                     raise
                 if ours:
                     locks.break_stale_locks(self.location, ref)
-                time.sleep(random.uniform(0.001, 0.01))  # noqa: S311  jitter, not a secret
+                time.sleep(jitter(0.001, 0.01))
 
     def _make_way(self, ref: str) -> None:
         """Refuse to create ``a/b`` beside ``a`` or ``a`` beside ``a/b``.

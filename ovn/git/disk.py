@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ovn.errors import NoSpace, OvnError, ReadOnlyRepository
@@ -35,6 +35,22 @@ def disk_errors(what: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise _MEANINGS.get(error.errno, OvnError)(f"{what}: {error}") from error
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder of ours and all in it, following no link; what will not go stays.
+
+    As ``shutil.rmtree``, which brings three archive formats along, 4 ms.
+    """
+    for where, folders, files in os.walk(folder, topdown=False):
+        with suppress(OSError):
+            for name in files:
+                os.unlink(os.path.join(where, name))  # noqa: PTH108, PTH118
+            for name in folders:
+                inner = os.path.join(where, name)  # noqa: PTH118
+                os.unlink(inner) if os.path.islink(inner) else os.rmdir(inner)  # noqa: PTH106, PTH108, PTH114
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def create(path: Path, data: bytes) -> None:

@@ -10,14 +10,13 @@ checkpoint is looked at again before it is acknowledged.
 from __future__ import annotations
 
 import os
-import random
 import re
-import secrets
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ovn import host
+from ovn.clock import jitter
 from ovn.errors import CorruptObject, Locked
 from ovn.git import pack
 from ovn.git.disk import disk_errors
@@ -85,14 +84,14 @@ def _acquire(location: Location, pidfile: Path, timeout: float) -> Path:
 def _wait(pidfile: Path, deadline: float) -> None:
     if time.monotonic() > deadline:
         raise Locked(f"'git gc' does not end: '{pidfile}' names {_named(pidfile)}", path=str(pidfile))
-    time.sleep(random.uniform(0.002, 0.03))  # noqa: S311  jitter, not a secret
+    time.sleep(jitter(0.002, 0.03))
 
 
 def _mark(location: Location) -> Path:
     me = Owner.me()
     folder = location.local / MARKS
     folder.mkdir(parents=True, exist_ok=True)
-    mark = folder / f"{me.pid}.{me.start}.{me.boot}.{secrets.token_hex(4)}"
+    mark = folder / f"{me.pid}.{me.start}.{me.boot}.{os.urandom(4).hex()}"
     mark.write_text(f"{me.pid} {host.hostname()}", encoding="utf-8")
     return mark
 

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
-import secrets
-import shutil
 import struct
 import time
 from contextlib import contextmanager, suppress
@@ -20,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn import host
+from ovn.clock import jitter
 from ovn.errors import Locked
-from ovn.git.disk import disk_errors
+from ovn.git.disk import disk_errors, remove_tree
 from ovn.git.locks import abandoned, gits_here
 
 if TYPE_CHECKING:
@@ -43,14 +41,14 @@ def private_folder(location: Location) -> Iterator[Path]:
     """Give a folder of this process alone, removed at the end; sweep what the dead left."""
     with disk_errors("cannot make a private index"):
         sweep(location)
-        folder = location.local / FOLDER / f"{os.getpid()}.{_start(os.getpid())}.{secrets.token_hex(4)}"
+        folder = location.local / FOLDER / f"{os.getpid()}.{_start(os.getpid())}.{os.urandom(4).hex()}"
         folder.mkdir(parents=True)
     try:
         yield folder
     finally:
         with suppress(OSError):  # a lock that cannot be removed keeps the folder, which says whose it is
             _release(folder)
-            shutil.rmtree(folder, ignore_errors=True)  # the next sweep takes what would not go
+            remove_tree(folder)  # the next sweep takes what would not go
 
 
 def sweep(location: Location) -> list[str]:
@@ -61,7 +59,7 @@ def sweep(location: Location) -> list[str]:
             pid, _, rest = folder.name.partition(".")
             if pid.isdigit() and rest.rpartition(".")[0] != _start(int(pid)):
                 _release(Path(folder.path))
-                shutil.rmtree(folder.path, ignore_errors=True)
+                remove_tree(Path(folder.path))
                 removed.append(folder.name)
     return removed
 
@@ -171,7 +169,7 @@ def index_lock(location: Location, folder: Path) -> Iterator[IndexLock]:
         while not _link(mine, lock):
             if time.monotonic() > deadline:
                 _judge(location, lock)
-            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311  jitter, not a secret
+            time.sleep(jitter(pause / 2, pause))
             pause = min(2 * pause, 0.25)
     held = IndexLock(location, mine)
     try:

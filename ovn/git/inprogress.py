@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,6 +128,8 @@ def write(git: Git, target: Unfinished) -> None:
             (git_dir / name).unlink(missing_ok=True)
         for folder in FOLDERS:
             if (git_dir / folder).exists():
+                import shutil
+
                 shutil.rmtree(git_dir / folder)
         for stored, data in target.files.items():
             if _ours(stored):

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import random
 import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ovn import host, names
+from ovn.clock import jitter
 from ovn.errors import Locked
 from ovn.frozen import dataclass
 from ovn.git import pack
@@ -143,7 +143,7 @@ def _acquire(path: Path, timeout: float) -> _Taken:
                 f"another git ovn process{_holder(path)} holds '{path}' for more than {timeout:g} s",
                 path=str(path),
             )
-        time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  jitter, not a secret
+        time.sleep(jitter(0.001, 0.02))
 
 
 def _try(path: Path) -> _Taken | None:

@@ -6,7 +6,6 @@ As in git's object-file.c: written beside its place, synced, and only then given
 from __future__ import annotations
 
 import os
-import secrets
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -51,7 +50,7 @@ def write(common_dir: Path, kind: str, data: bytes) -> str:
         if not path.parent.is_dir():
             path.parent.mkdir(exist_ok=True)
             sync_path(path.parent.parent)
-        scratch = path.with_name(f"tmp_obj_{secrets.token_hex(8)}")  # a name that git's prune clears
+        scratch = path.with_name(f"tmp_obj_{os.urandom(8).hex()}")  # a name that git's prune clears
         try:
             create(scratch, zlib.compress(b"%s %d\0" % (kind.encode(), len(data)) + data, LEVEL))
             scratch.rename(path)

@@ -8,7 +8,6 @@ A loose object may be left empty; git, which looks at names only, would never wr
 from __future__ import annotations
 
 import hashlib
-import shutil
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -108,5 +107,7 @@ def _aside(location: Location) -> Path:
         taken = {path.name for path in folder.iterdir()}
         number = next(n for n in range(1, len(taken) + 2) if f"index-{location.worktree}-{n}" not in taken)
         where = folder / f"index-{location.worktree}-{number}"
+        import shutil
+
         shutil.copy2(location.git_dir / "index", where)
     return where

@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import subprocess
-import tempfile
 from contextlib import ExitStack, suppress
 from typing import IO, TYPE_CHECKING
 
@@ -268,6 +267,8 @@ def _scratch() -> IO[bytes]:
     """Return an empty file that has no name and goes away when closed; in memory on Linux."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("git-ovn"), "w+b")
+    import tempfile
+
     return tempfile.TemporaryFile()  # type: ignore[unreachable, unused-ignore]  # macOS
 
 

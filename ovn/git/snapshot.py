@@ -11,7 +11,7 @@ sparse checkout, refuses split indexes and fails while a file grows.
 
 from __future__ import annotations
 
-import secrets
+import os
 import signal
 import stat
 from typing import TYPE_CHECKING
@@ -207,7 +207,7 @@ class _Camera:
         chosen: selection.Selection,
     ) -> dict[bytes, Entry | None]:
         """Return what becomes of the index's tree: paths gone, and paths with their new content."""
-        room = self.folder / secrets.token_hex(4)
+        room = self.folder / os.urandom(4).hex()
         room.mkdir()
         edits: dict[bytes, Entry | None] = dict.fromkeys(chosen.drop)
         reader = reading.Reader(self.guard.git, room, self.disk, chosen, reading.known(found, listed))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 from ovn.crash import crash_point
@@ -88,6 +87,8 @@ def _move(git: Git, disk: Disk, path: bytes, to: bytes) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
+        import shutil
+
         shutil.move(git.location.tree() / os.fsdecode(path), os.fsdecode(to))
 
 

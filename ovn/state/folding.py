@@ -7,10 +7,10 @@ commits on the branch, or both, which the session's ``folded`` number tells apar
 from __future__ import annotations
 
 import os
-import random
 from typing import TYPE_CHECKING, TypeVar
 
 from ovn import names
+from ovn.clock import jitter
 from ovn.errors import CorruptObject, InvalidDocument, Locked, NotInitialised, RefMoved, StateConflict
 from ovn.git.disk import disk_errors
 from ovn.git.locks import break_stale_locks, repository_lock, tidy
@@ -127,7 +127,7 @@ class Folder:
                 return write()
             except (RefMoved, Locked) as error:
                 last = error
-            self._clock.sleep(random.uniform(0, 0.002 * (number + 1)))  # noqa: S311 - jitter, not a secret
+            self._clock.sleep(jitter(0, 0.002 * (number + 1)))
         raise StateConflict(f"the branch '{names.STATE_BRANCH}' did not stay in place: {last}") from last
 
     def _session(self, session: str) -> FoldReport:

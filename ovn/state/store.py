@@ -8,7 +8,7 @@ take turns under one lock and build on the tip they find; the branch moves by co
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -168,7 +168,7 @@ class StateStore:
             if tip is not None:
                 self.view(pending=False)
                 return tip
-            document = Project(FORMAT, secrets.token_hex(16), project, rfc3339(self.clock.now()))
+            document = Project(FORMAT, os.urandom(16).hex(), project, rfc3339(self.clock.now()))
             words = Words(f"init: {project}", "init")
             return self._folder.until_it_holds(
                 lambda: self._commit(None, {names.PROJECT_FILE: document}, words)
