@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -165,6 +166,7 @@ class Voice:
 
 
 def _wish(context: Context, voice: Voice, options: dict[str, Any]) -> Wish:
+    from ovn.notify import VARIABLES
     from ovn.runner import limits
     from ovn.runner.beginning import Wish
     from ovn.runner.ground import Wanted
@@ -180,10 +182,13 @@ def _wish(context: Context, voice: Voice, options: dict[str, Any]) -> Wish:
         max_tokens=config.budget.max_tokens if options["max_tokens"] is None else options["max_tokens"],
         auto_resume=not options["no_auto_resume"],
     )
+    given = dict(context.environ)
+    for name in VARIABLES:  # systemd's tools, which the night starts, would speak to it too
+        os.environ.pop(name, None)
     return Wish(
         ground=wanted,
         limits=ends,
-        environ=dict(context.environ),
+        environ=given,
         trust_home=context.state_home,
         trust_given=_trust_given(context),
         agent=options["agent"],

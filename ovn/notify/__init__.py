@@ -9,6 +9,6 @@ from __future__ import annotations
 from ovn.notify.channels import of as ways_of
 from ovn.notify.events import About, Severity
 from ovn.notify.herald import Herald, herald_of
-from ovn.notify.service import Service
+from ovn.notify.service import VARIABLES, Service, for_children
 
-__all__ = ["About", "Herald", "Service", "Severity", "herald_of", "ways_of"]
+__all__ = ["VARIABLES", "About", "Herald", "Service", "Severity", "for_children", "herald_of", "ways_of"]

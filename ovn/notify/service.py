@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from ovn.clock import Clock
 
+VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+"""What the service manager gives to its process."""
+
 PATIENCE = 3600.0
 """Seconds without a sign of life from the night itself: the longest command takes 1,800."""
 
@@ -87,6 +90,11 @@ class Service:
                 self.say("WATCHDOG=1")
             if self._over.wait(self._every):
                 return
+
+
+def for_children(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what is for this process alone: a child speaks for nobody."""
+    return {name: value for name, value in environ.items() if name not in VARIABLES}
 
 
 def interval(environ: Mapping[str, str], pid: int) -> float | None:

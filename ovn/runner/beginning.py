@@ -107,7 +107,7 @@ def hold(store: StateStore, config: Config, wish: Wish, begun: Callable[[Begun],
         hired = Janitor(there.location.local, there.location.worktree, run, store.clock)
         janitor = stack.enter_context(hired)
         begun(beginning)
-        if stack.enter_context(awake.kept(wish.environ, f"run {run}")):
+        if stack.enter_context(awake.kept(notify.for_children(wish.environ), f"run {run}")):
             wish.tell("the machine is kept awake until it ends")
         crash_point("run.after_start")
         stopping = stack.enter_context(stop.Stopping(_stop_file(store, wish, run), run))

@@ -186,7 +186,7 @@ class Night:
         if level is not None:
             text += "; the night ends here" if level == "all" else ""
             most = self.limits.max_cost or 0.0
-            self.notify("budget", text, subject=level, cost_usd=self.used().cost, max_cost_usd=most)
+            self.notify("budget", text, subject=what, cost_usd=self.used().cost, max_cost_usd=most)
         elif what in ("stuck", "idle"):
             self.notify("stuck", text, session=session, feature=feature)
 

@@ -152,6 +152,8 @@ def test_systemd_hears_that_the_night_began_what_it_does_and_that_it_ends(projec
     assert got.index("WATCHDOG=1") < 2
     assert "READY=1" in got[:2]
     assert any(one.startswith("STATUS=a: attempt 1") for one in got)
+    said = {one.partition("=")[0] for one in got}
+    assert said == {"READY", "STATUS", "WATCHDOG", "STOPPING"}, "somebody else spoke in its name"
 
 
 def test_the_check_in_the_evening_says_who_will_be_told(project: Project, monkeypatch) -> None:
