@@ -44,5 +44,12 @@ export const Ovn = async ({ directory }) => ({
   },
   event: async ({ event }) => {
     if (event.type === "session.idle") ask(directory, { hook_event_name: "end" });
+    // It waits for a limit without a word, for hours: say until when, in the stream that is read.
+    const status = event.type === "session.status" ? event.properties.status : undefined;
+    if (status?.type === "retry") {
+      const { message, next } = status;
+      const told = { type: "ovn_retry", sessionID: event.properties.sessionID, message, next };
+      process.stdout.write(`${JSON.stringify(told)}\n`);
+    }
   },
 });

@@ -7,6 +7,7 @@ compaction, so the context comes again with every tenth tool. Measured with 0.61
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ovn import names
@@ -17,13 +18,13 @@ from ovn.agents.usage import Usage, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from ovn.agents import Settings, Task
-    from ovn.agents.events import Line
+    from ovn.agents.events import Account, Line
 
 NAME = "gemini"
-limit_end = past.limit_end
 HOOKED = True
 
 HOOKS = ("SessionStart", "BeforeAgent", "BeforeTool", "AfterTool", "AfterAgent", "SessionEnd")
@@ -94,6 +95,25 @@ def events(line: Line) -> Iterator[Event]:
     reader = _LINES.get(text(line, "type"))
     if reader is not None:
         yield from reader(line)
+
+
+_DELAY = re.compile(r"\bretry (?:in|after) ([0-9.]{1,12})(ms|s)\b", re.IGNORECASE)
+_RESET = re.compile(r"\breset after ((?:\d{1,4}[dhms]){1,4})", re.IGNORECASE)
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+def limit_end(told: Account, environ: Mapping[str, str], now: datetime) -> float | None:  # noqa: ARG001 - the agents' common shape
+    """Return when a quota is there again, by the service's words: a delay, or a reset "after 3h12m5s"."""
+    words = told.trouble.text if told.trouble else ""
+    delay, reset = _DELAY.search(words), _RESET.search(words)
+    if reset:
+        spans = re.findall(r"(\d+)([dhms])", reset[1].lower())
+        return now.timestamp() + sum(int(count) * _UNITS[unit] for count, unit in spans)
+    try:
+        seconds = float(delay[1]) / (1000 if delay[2].lower() == "ms" else 1) if delay else None
+    except ValueError:  # "1.2.3"
+        return None
+    return now.timestamp() + seconds if seconds is not None else None
 
 
 def _init(line: Line) -> Iterator[Event]:

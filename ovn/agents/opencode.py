@@ -120,9 +120,20 @@ def _error(line: Line) -> Iterator[Event]:
     yield Event("end", text(line, "error", "name"), ok=False)
 
 
+def _retry(line: Line) -> Iterator[Event]:
+    """Yield what our plugin tells: it waits for a limit, until ``next`` (milliseconds since the epoch)."""
+    words, until = text(line, "message"), part(line, "next")
+    known = isinstance(until, int | float) and not isinstance(until, bool) and until > 0
+    trouble = Trouble(
+        "wait-until" if known else "wait-back-off", words[:2000], until / 1000 if known else None
+    )
+    yield Event("retry", trouble=trouble)
+
+
 _LINES: dict[str, Callable[[Line], Iterator[Event]]] = {
     "text": _text,
     "tool_use": _tool,
     "step_finish": _step,
     "error": _error,
+    "ovn_retry": _retry,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -147,6 +148,9 @@ def limited(cli: str, until: int) -> dict[str, Any]:
             "message": "This request would exceed your account's rate limit.",
         }
         return {"error": {"status": 429, "headers": headers, "body": {"type": "error", "error": error}}}
+    if cli == "opencode":
+        headers = {"retry-after": str(max(until - int(time.time()), 1))}
+        return {"error": {"status": 429, "headers": headers, "body": {"error": {"message": "usage limit"}}}}
     headers = {
         "x-codex-primary-used-percent": "100",
         "x-codex-primary-window-minutes": "300",

@@ -49,6 +49,8 @@ class Night:
             "agent": {"name": cli, "model": machines.MODELS[cli], **sections.pop("agent", {})},
             "budget": {"max_attempts_per_feature": 2},
             "recovery": {"max_restarts": 3, "backoff_base_seconds": 0},
+            # a busy machine starts a CLI slowly
+            "session": {"start_deadline_seconds": 150, **sections.pop("session", {})},
             **sections,
         }
         repo.write(".overnight/config.yaml", json.dumps(wanted))

@@ -163,6 +163,23 @@ def test_opencode_reads_our_configuration_beside_the_persons(task):
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_the_plugin_says_in_the_stream_until_when_opencode_waits(tmp_path):
+    shutil.copy(resources.path("hooks", "opencode-ovn.js"), tmp_path / "plugin.mjs")
+    status = {"type": "retry", "attempt": 1, "message": "limit", "next": 1795366175000}
+    event = {"type": "session.status", "properties": {"sessionID": "s", "status": status}}
+    script = (
+        "import { Ovn } from './plugin.mjs';\n"
+        "const hooks = await Ovn({ directory: process.cwd() });\n"
+        f"await hooks.event({{ event: {json.dumps(event)} }});\n"
+        "const busy = { status: { type: 'busy' } };\n"
+        "await hooks.event({ event: { type: 'session.status', properties: busy } });\n"
+    )
+    (tmp_path / "script.mjs").write_text(script)
+    done = subprocess.run(["node", "script.mjs"], cwd=tmp_path, capture_output=True, check=True, timeout=60)
+    assert [one.kind for one in opencode.events(json.loads(done.stdout))] == ["session", "retry"]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 def test_the_plugin_asks_the_hook_and_obeys_it(tmp_path):
     """With a hook that answers as ours does, and one that is broken."""
     hook = tmp_path / "hook.py"

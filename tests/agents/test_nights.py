@@ -109,6 +109,24 @@ def test_a_limit_with_an_end_is_waited_for_and_the_work_goes_on(night, cli):
     assert one.hooks("pass")[1][0] == "SessionStart resume"
 
 
+@pytest.mark.more
+def test_opencode_that_waits_for_hours_in_silence_is_ended_and_the_night_waits_instead(night):
+    """Its plugin said until when, before the silence was too long."""
+    one = night("opencode", session={"silence_minutes": 0.2})
+    one.feature(
+        "pass",
+        "P0",
+        one.shell("true"),
+        lambda: machines.limited("opencode", int(time.time()) + 40),
+        one.shell("echo good > pass.txt"),
+        one.tool("handoff", next=["go on"]),
+    )
+    assert one.run() == 0, one.log
+    assert "ended after 12 s of silence" in one.log
+    assert "waiting until" in one.log
+    assert (one.statuses(), one.one("pass").attempts) == ({"pass": "done"}, 0)
+
+
 @pytest.mark.parametrize("cli", EVERY)
 def test_a_stream_that_hangs_is_found_ended_and_resumed(night, cli):
     one = night(cli, session={"silence_minutes": 0.25})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ovn import agents
 from ovn.agents import claude, codex, events, gemini, opencode, past
+from ovn.agents.trouble import Trouble
 from ovn.agents.usage import Usage, since
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -311,3 +312,50 @@ def test_codex_own_record_knows_the_moment(tmp_path):
     path.touch()
     assert codex.rollout(tmp_path, thread) == path
     assert codex.rollout(tmp_path, "../../*") is None
+
+
+# -- when the limits of the others end ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("You exceeded your quota.\nSuggested retry after 7200s.", 7200),
+        ("Please retry in 90.5s.", 90.5),
+        ("Please retry in 500ms", 0.5),
+        ("You have exhausted your capacity. Your quota will reset after 3h12m5s.", 11525),
+        ("quota will reset after 2d1h", 176400),
+        ("You have exhausted your daily quota on this model.", None),
+        ("retry in 1.2.3s", None),
+        ("", None),
+    ],
+)
+def test_gemini_tells_how_long_a_quota_is_gone(words, seconds):
+    now = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+    account = events.Account(trouble=Trouble("wait-back-off", words))
+    ends = gemini.limit_end(account, {}, now)
+    assert ends == (None if seconds is None else pytest.approx(now.timestamp() + seconds))
+
+
+def test_gemini_without_trouble_has_no_limit():
+    assert gemini.limit_end(events.Account(), {}, datetime(2026, 11, 22, tzinfo=UTC)) is None
+
+
+def opencode_told(*lines):
+    return events.account(opencode.events, b"\n".join(json.dumps(line).encode() for line in lines))
+
+
+def test_opencode_that_waits_in_silence_is_known_to_wait_by_our_plugin():
+    """If it is ended for its silence, the night waits for the same moment."""
+    waiting = {"type": "ovn_retry", "sessionID": "s", "message": "usage limit", "next": 1795366175000}
+    told = opencode_told(waiting)
+    assert (told.session, told.trouble) == ("s", Trouble("wait-until", "usage limit", 1795366175.0))
+    assert opencode.limit_end(told, {}, datetime(2026, 11, 22, tzinfo=UTC)) == 1795366175.0
+    answered = {"type": "text", "sessionID": "s", "part": {"text": "on with it"}}
+    assert opencode_told(waiting, answered).trouble is None
+
+
+@pytest.mark.parametrize("moment", [None, "soon", 0, -5, True])
+def test_a_wait_of_opencode_without_an_end_is_backed_off_from(moment):
+    told = opencode_told({"type": "ovn_retry", "sessionID": "s", "message": "later", "next": moment})
+    assert told.trouble == Trouble("wait-back-off", "later")
