@@ -195,7 +195,7 @@ def begin(repo: Any) -> Teller:
     """Return a teller of an initialised repository whose ids are the same in each run."""
     made = Teller(repo)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ovn.state.store.secrets.token_hex", lambda size: "7" * (2 * size))
+        patch.setattr("secrets.token_hex", lambda size=32: "7" * (2 * size))
         made.store.init("demo")
     return made
 
