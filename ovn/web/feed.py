@@ -25,8 +25,6 @@ LOOK_SECONDS = 1.0
 COMMENT_SECONDS = 15.0
 """After so long without news a comment goes out, so that proxies and clients know we live."""
 
-SEND_SECONDS = 20.0
-
 BYE = b"event: bye\ndata: {}\n\n"
 
 

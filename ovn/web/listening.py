@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 HEAD_SECONDS = 10.0
 """Seconds until a request's head must be whole: uvicorn itself waits for ever for a slow one."""
 
+READ_SECONDS = 20.0
+"""Seconds that we keep what a client does not read: uvicorn itself would keep it for ever."""
+
 IDLE_SECONDS = 10
 MOST_HEAD = 16 << 10
 MOST_CONNECTIONS = 256
@@ -29,9 +32,11 @@ BACKLOG = 64
 
 
 class Patient(H11Protocol):
-    """HTTP/1.1 whose patience for the head of a request ends."""
+    """HTTP/1.1 whose patience ends: for the head of a request, and for a client that does not read."""
 
     head_seconds = HEAD_SECONDS
+    read_seconds = READ_SECONDS
+    _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
@@ -51,9 +56,22 @@ class Patient(H11Protocol):
         self._wait()  # first: the next one may be here already, whole
         super().on_response_complete()
 
+    def pause_writing(self) -> None:
+        """Begin to wait for a client that does not read."""
+        super().pause_writing()
+        self._reading = asyncio.get_running_loop().call_later(self.read_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on: it reads again."""
+        super().resume_writing()
+        if self._reading is not None:
+            self._reading.cancel()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._waiting.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
         super().connection_lost(exc)
 
     def _wait(self) -> None:

@@ -8,12 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ovn import myself
+from ovn.clock import SYSTEM
+from ovn.runner import sole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -139,3 +142,46 @@ def test_a_night_whose_pages_cannot_be_served_does_not_begin(ovn, repo, store):
         said = ovn("run", "--serve", port, code=128)
     assert f"the pages cannot be served: port {port} is taken" in said.err
     assert store.view().runs() == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("detach", [False, True])
+def test_the_pages_go_with_a_night_that_is_killed(repo, store, detach):
+    """kill -9 on the runner: nothing of the night is left that could end its server but the pipe."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = {"agent": {"name": "command", "argv": ["sh", "-c", "touch .git/begun; sleep 120"]}}
+    repo.write(".overnight/config.yaml", json.dumps(config))
+    repo.commit("configured")
+    words = ["run", "--serve", str(port), *(["--detach"] if detach else [])]
+    for verb in (["feature", "add", "Wait", "--id", "wait", "--verify", "false"], ["trust"]):
+        subprocess.run(myself.argv(*verb), cwd=repo.path, check=True, capture_output=True)
+    process = subprocess.Popen(
+        myself.argv(*words), cwd=repo.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        begun = repo.git_dir / "begun"
+        wait_for(begun.exists)
+        assert get(f"http://127.0.0.1:{port}/health")[0] == 200
+        (runner,) = sole.alive(repo.location.local)
+    finally:
+        for one in sole.alive(repo.location.local):
+            os.kill(one.pid, signal.SIGKILL)
+        process.wait(SECONDS)
+    assert detach or runner.pid == process.pid
+    wait_for(lambda: not answers(port))
+
+
+def wait_for(so: Callable[[], bool]) -> None:
+    end = SYSTEM.monotonic() + SECONDS
+    while not so():
+        assert SYSTEM.monotonic() < end
+        SYSTEM.sleep(0.05)
+
+
+def answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=SECONDS):
+            return True
+    except ConnectionRefusedError:
+        return False

@@ -103,6 +103,20 @@ def test_a_body_that_never_ends_is_not_waited_for(serve, store):
     assert heard.startswith(b"HTTP/1.1 408")
 
 
+def test_a_client_that_does_not_read_is_not_kept(serve, store, monkeypatch):
+    monkeypatch.setattr(listening.Patient, "read_seconds", 0.2)
+    at = serve()
+    asked = f"GET /static/style.css HTTP/1.1\r\nHost: 127.0.0.1:{at.port}\r\n\r\n".encode()
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.settimeout(20)
+        line.connect(("127.0.0.1", at.port))
+        with pytest.raises(ConnectionError):  # reset: the server threw away what was not read
+            for _ in range(20_000):
+                line.sendall(asked * 100)
+    assert at.ask("/health").status == 200
+
+
 def test_a_connection_serves_several_requests(serve, store):
     at = serve()
     connection = http.client.HTTPConnection("127.0.0.1", at.port, timeout=20)
