@@ -10,6 +10,7 @@ import ast
 import hashlib
 import re
 import warnings
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from ovn.frozen import dataclass
@@ -116,13 +117,14 @@ def _by_lines(text: str, head: str, asserts: str, skips: str) -> Tests:
     """
     heads = list(re.finditer(head, text, re.MULTILINE))
     found: Tests = {}
+    seen: Counter[str] = Counter()
     for at, one in enumerate(heads):
         end = heads[at + 1].start() if at + 1 < len(heads) else len(text)
         body = text[one.end() : end]
         skipped = re.search(skips, one[0]) is not None or re.search(skips, body) is not None
         name = " ".join(one["name"].split())
-        same = sum(known == name or known.startswith(f"{name} #") for known in found)
-        key = f"{name} #{same + 1}" if same else name
+        seen[name] += 1
+        key = f"{name} #{seen[name]}" if seen[name] > 1 else name
         found[key] = Test(len(re.findall(asserts, body)), skipped, _digest(" ".join(body.split())))
     return found
 

@@ -7,6 +7,7 @@ name and kept its body, is not deleted.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from ovn.frozen import dataclass
@@ -69,31 +70,32 @@ def _compared(path: str, name: str, test: Test, now: Test) -> Iterator[Found]:
 class _Arrivals:
     """The tests that are new where they stand, by name and by body; each stands in for one that left."""
 
-    by_name: dict[str, list[Test]]
-    by_body: dict[str, list[Test]]
+    by_name: dict[str, deque[tuple[int, Test]]]
+    by_body: dict[str, deque[tuple[int, Test]]]
+    taken: set[int]
 
     def take(self, name: str, test: Test) -> Test | None:
-        """Return what a test that left became: one of its name elsewhere, or one that does the same."""
-        for kept in (self.by_body.get(test.body, []), self.by_name.get(name, [])):
-            if kept:
-                one = kept[0]
-                self._drop(one)
-                return one
+        """Return what a test that left became: one that does the same, or one of its name elsewhere."""
+        for kept in (self.by_body.get(test.body), self.by_name.get(name)):
+            while kept:
+                number, one = kept.popleft()
+                if number not in self.taken:
+                    self.taken.add(number)
+                    return one
         return None
-
-    def _drop(self, one: Test) -> None:
-        for table in (self.by_name, self.by_body):
-            for kept in table.values():
-                kept[:] = [other for other in kept if other is not one]
 
 
 def _arrivals(old: Mapping[str, Tests], new: Mapping[str, Tests]) -> _Arrivals:
-    arrived = _Arrivals({}, {})
-    for path, tests in sorted(new.items()):
-        for name, test in tests.items():
-            if name not in old.get(path, {}):
-                arrived.by_name.setdefault(name, []).append(test)
-                arrived.by_body.setdefault(test.body, []).append(test)
+    arrived = _Arrivals({}, {}, set())
+    fresh = (
+        (name, test)
+        for path, tests in sorted(new.items())
+        for name, test in tests.items()
+        if name not in old.get(path, {})
+    )
+    for number, (name, test) in enumerate(fresh):
+        arrived.by_name.setdefault(name, deque()).append((number, test))
+        arrived.by_body.setdefault(test.body, deque()).append((number, test))
     return arrived
 
 

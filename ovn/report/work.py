@@ -101,6 +101,8 @@ def stretches(store: StateStore, found: Sequence[Commit]) -> list[Stretch]:
             made.append(Stretch(last.before, info.tree, (*last.commits, info.oid)))
             continue
         parent = info_of(store, first) if first is not None else None
+        if first is not None and parent is None:
+            continue  # the edge of a shallow clone: what it changed cannot be told here
         made.append(Stretch(parent.tree if parent is not None else EMPTY_TREE, info.tree, (info.oid,)))
     return made
 

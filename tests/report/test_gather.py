@@ -94,6 +94,18 @@ def test_a_commit_that_was_reverted_or_dropped_says_so(night):
     assert {one.commit: one.standing for one in gather(night.store).commits}[head] == "gone"
 
 
+def test_at_the_edge_of_a_shallow_history_no_size_is_made_up(night):
+    """The commit before the first one is not here: what it changed cannot be told, nor its tests."""
+    first = next(one for one in gather(night.store).features if one.id == "lexer").commits[0].commit
+    (night.repo.git_dir / "shallow").write_text(f"{first}\n")
+    night.repo.git("reflog", "expire", "--expire=all", "--all")
+    night.repo.git("update-ref", "-d", "ORIG_HEAD")
+    night.repo.git("gc", "-q", "--prune=now")
+    lexer = next(one for one in gather(night.store).features if one.id == "lexer")
+    assert [one.commit for one in lexer.commits] == [first]
+    assert lexer.diff.paths == ()
+
+
 def test_a_night_that_goes_on_without_its_runner_is_said_to_have_died(teller):
     teller.feature("a")
     teller.run()

@@ -95,6 +95,11 @@ def test_other_files_hold_no_tests(path):
     assert read(path, b"def test_x():\n    assert 1\n") is None
 
 
+def test_ten_thousand_tests_of_one_name_are_told_apart():
+    text = 'it("same", () => {})\n' * 10_000
+    assert len(of("a.test.js", text)) == 10_000
+
+
 def test_what_is_too_large_is_data():
     assert read("test_x.py", b"#" * (LARGEST + 1)) is None
 

@@ -50,6 +50,12 @@ def test_a_moved_test_stands_in_for_one_that_left_and_not_for_two():
     assert said(old, {"c": some(x=1)}) == [("deleted test file", "b", None, 1, 0)]
 
 
+def test_ten_thousand_tests_that_move_are_found_where_they_went():
+    """Each looks for itself among those that arrived, not among all of them."""
+    old = {"a": some(**{f"t{number}": 1 for number in range(10_000)})}
+    assert said(old, {"b": dict(reversed(old["a"].items()))}) == []
+
+
 def test_comments_and_layout_change_nothing():
     old = read("test_a.py", b"def test_x():\n    assert f(1) == 2\n")
     new = read("test_a.py", b"def test_x():\n    # why\n    assert f(\n        1\n    ) == 2\n")
