@@ -17,7 +17,7 @@ from ovn.baseline import junit, testids
 from ovn.checks import commands
 from ovn.clock import rfc3339
 from ovn.frozen import dataclass
-from ovn.git import worktrees
+from ovn.git import glance, worktrees
 from ovn.git.run import Git
 from ovn.model import canonical
 from ovn.model.documents import Baseline
@@ -119,7 +119,7 @@ def measure(store: StateStore, setting: Setting, on: On) -> Told:
         found = _told(store, setting, clean, on) if ready else None
     if found is not None and (found.timed_out or found.baseline.exit_code == 0):
         return found
-    now = worktrees.uncommitted(git, trusted=setting.trusted)
+    now = glance.uncommitted(git, trusted=setting.trusted)
     if now.head != on.head or not now.clean:
         return found or _told_nothing(store, setting, on)
     here = _told(store, setting, store.location, on)

@@ -35,3 +35,12 @@ def begin(git: Git, *, trusted: bool = True) -> Iterator[Glance]:
     index = indexes.signature(git.location)
     with status.begin(guard.git, into_submodules=trusted) as asked:
         yield Glance(guard, trusted, index, asked)
+
+
+def uncommitted(git: Git, *, trusted: bool = False) -> status.Status:
+    """Return what differs between HEAD, index and work tree.
+
+    Not ``trusted``: no filter of the repository's own configuration runs, and no git inside its
+    submodules; a file that only such a filter shows to be unchanged counts as changed.
+    """
+    return status.read(filters.guard(git, trusted=trusted).git, into_submodules=trusted)

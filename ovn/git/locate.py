@@ -11,6 +11,7 @@ from pathlib import Path
 from ovn import names
 from ovn.errors import BareRepository, NotARepository, UnsupportedPlatform, UnsupportedRepository
 from ovn.frozen import dataclass
+from ovn.git.disk import disk_errors
 
 MINIMUM_GIT = (2, 38)
 MAIN = "main"
@@ -109,6 +110,13 @@ def _folders(here: Path, text: str, count: int) -> tuple[Path, Path, Path | None
         if (git_dir / "HEAD").exists() and (common / "objects").is_dir() and all(map(Path.is_dir, top)):
             return git_dir, common, top[0] if top else None
     raise NotARepository(f"git names folders that are not there: {text!r}")
+
+
+def branch(location: Location) -> str | None:
+    """Return the full name of the branch that HEAD is on, unborn too; None when detached."""
+    with disk_errors("cannot read HEAD"):
+        head = (location.git_dir / "HEAD").read_bytes().rstrip(b"\n")
+    return head[5:].decode("utf-8", "surrogateescape") if head.startswith(b"ref: ") else None
 
 
 def git_version() -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from ovn.git import index as indexes
 from ovn.git.disk import disk_errors
 from ovn.git.encoding import EMPTY_TREE, decode_tree
 from ovn.git.files import Disk
+from ovn.git.locate import branch
 from ovn.git.mending import set_aside_damaged
 from ovn.git.pack import encode
 from ovn.git.paths import quote
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from ovn.git.encoding import Entry
     from ovn.git.glance import Glance
-    from ovn.git.locate import Location
     from ovn.git.objects import ObjectStore
     from ovn.git.run import Git
     from ovn.git.treeedit import Reader
@@ -254,13 +254,6 @@ def _write(git: Git, objects: ObjectStore, new: dict[str, tuple[str, bytes]]) ->
     wanted = [row for oid, row in new.items() if not objects.exists(oid)]
     if wanted:
         git.run("unpack-objects", "-q", stdin=encode(wanted).pack)
-
-
-def branch(location: Location) -> str | None:
-    """Return the full name of the branch that HEAD is on, unborn too; None when detached."""
-    with disk_errors("cannot read HEAD"):
-        head = (location.git_dir / "HEAD").read_bytes().rstrip(b"\n")
-    return head[5:].decode("utf-8", "surrogateescape") if head.startswith(b"ref: ") else None
 
 
 def verify(objects: ObjectStore, commit: str, head: str | None) -> None:

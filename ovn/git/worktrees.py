@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from ovn import host, names
 from ovn.errors import CommitRefused, GitFailed, GitTimeout, NotFound, OperationInProgress, Refused
 from ovn.frozen import dataclass
-from ovn.git import filters, inprogress, meta, snapshot, status, treeedit, writing
+from ovn.git import filters, inprogress, meta, treeedit, writing
 from ovn.git import index as indexes
 from ovn.git.disk import disk_errors
-from ovn.git.locate import Location, locate
+from ovn.git.glance import uncommitted
+from ovn.git.locate import Location, branch, locate
 from ovn.git.run import As
 
 if TYPE_CHECKING:
@@ -50,20 +51,11 @@ def facts(git: Git, *, trusted: bool = False) -> Facts:
     return Facts(
         clean=clean,
         head=found.head,
-        branch=snapshot.branch(git.location),
+        branch=branch(git.location),
         operation=inprogress.operation(git.location.git_dir),
         unmerged=tuple(found.unmerged),
         nested=nested,
     )
-
-
-def uncommitted(git: Git, *, trusted: bool = False) -> status.Status:
-    """Return what differs between HEAD, index and work tree.
-
-    Not ``trusted``: no filter of the repository's own configuration runs, and no git inside its
-    submodules; a file that only such a filter shows to be unchanged counts as changed.
-    """
-    return status.read(filters.guard(git, trusted=trusted).git, into_submodules=trusted)
 
 
 def switch(git: Git, branch: str, *, create: bool = False) -> None:

@@ -16,7 +16,7 @@ from ovn import active, host, leases, names
 from ovn.clock import parse_rfc3339
 from ovn.errors import CorruptObject, NotFound
 from ovn.frozen import dataclass
-from ovn.git import inprogress, mending, paths, trailers, worktrees
+from ovn.git import glance, inprogress, locate, mending, paths, trailers
 from ovn.git.locks import interrupted
 from ovn.git.run import Git
 from ovn.model.lifecycle import resumable
@@ -272,7 +272,7 @@ def living(attempt: Attempt) -> int | None:
 
 def uncommitted_paths(git: Git, *, trusted: bool = False) -> tuple[str, ...]:
     """Return what HEAD does not hold, as quoted paths, sorted; ``trusted``: filters of the repository run."""
-    found = worktrees.uncommitted(git, trusted=trusted)
+    found = glance.uncommitted(git, trusted=trusted)
     every = {one.path for one in found.changed} | set(found.unmerged) | set(found.untracked)
     return tuple(paths.quote(path) for path in sorted(every))
 
@@ -298,8 +298,7 @@ def _of_tree(
 
 def current_branch(git: Git) -> str | None:
     """Return the branch that HEAD is on, as a full ref; None when it is detached."""
-    answer = git.run("symbolic-ref", "--quiet", "HEAD", ok=(0, 1))
-    return answer.text if answer.code == 0 else None
+    return locate.branch(git.location)
 
 
 def _checkpoint(store: StateStore, session: Session) -> tuple[str, str | None, bool]:

@@ -12,7 +12,7 @@ from ovn.checks import commands, health, trust
 from ovn.clock import parse_rfc3339, rfc3339
 from ovn.crash import crash_point
 from ovn.frozen import dataclass
-from ovn.git import snapshot
+from ovn.git import locate
 from ovn.model.documents import Run
 from ovn.runner import awake, ground, limits, night, runs, sole, stop
 from ovn.runner.attempt import Agent
@@ -169,7 +169,7 @@ def _begin(store: StateStore, config: Config, wish: Wish, agent: str) -> Begun:
     now = store.clock.now()
     run = names.new_id(now)
     book = trust.Book(wish.trust_home, store.location, wish.trust_given)
-    before = snapshot.branch(store.location)
+    before = locate.branch(store.location)
     where = ground.take(store, wish.ground, run, night.sizes(config, book, store.location))
     end = limits.deadline(wish.limits, now)
     document = Run(

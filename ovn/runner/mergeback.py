@@ -10,7 +10,7 @@ from ovn import baseline, features
 from ovn.checks import commands, trust, verify
 from ovn.errors import NotFound, Refused, Unhealthy
 from ovn.frozen import dataclass
-from ovn.git import snapshot, worktrees
+from ovn.git import locate, worktrees
 from ovn.git.run import Git
 from ovn.operations.feature import of_feature
 from ovn.operations.merging import merge_back
@@ -94,7 +94,7 @@ def _newest(store: StateStore, known: list[Run]) -> Run:
 
 
 def _here(store: StateStore, night: str) -> str:
-    branch = snapshot.branch(store.location)
+    branch = locate.branch(store.location)
     if branch is None or branch == night:
         raise Refused(f"into which branch shall '{short(night)}' go?", hint="name it with --into BRANCH")
     return branch
@@ -106,7 +106,7 @@ def carry_out(bench: Bench, wanted: Wanted, *, always_commit: bool = False) -> J
     Raises Refused, Unhealthy (14) naming what is red on the merged tree, NotTrusted, Conflict.
     """
     store = bench.store
-    if snapshot.branch(store.location) != wanted.into:
+    if locate.branch(store.location) != wanted.into:
         _switch(bench, wanted)
     unfinished = _unfinished(store, wanted)
     if unfinished:

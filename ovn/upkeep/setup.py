@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ovn import active, config, marked, names
 from ovn.errors import Refused, UsageError, WouldLose
 from ovn.frozen import dataclass
-from ovn.git import worktrees
+from ovn.git import glance, worktrees
 from ovn.git.locks import repository_lock
 from ovn.git.paths import quote
 from ovn.git.run import Git
@@ -258,7 +258,7 @@ def refuse_loose(location: Location, also: Iterable[str] = ()) -> None:
 
 
 def _loose(location: Location) -> set[bytes]:
-    found = worktrees.uncommitted(Git(location))
+    found = glance.uncommitted(Git(location))
     return {one.path for one in found.changed} | set(found.untracked)
 
 
