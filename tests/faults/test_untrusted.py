@@ -70,6 +70,10 @@ BEFORE = (
         ["agent-hook", "claude"],
         ["mcp"],
         ["init"],
+        *(["morning"], ["review"], ["explain", "HEAD"], ["watch"], ["serve", "--port", "0", "--until-eof"]),
+        ["notify"],
+        ["completion", "bash"],
+        ["install-man"],
         ["deinit", "--dry-run"],
     ),
 )
