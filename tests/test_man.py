@@ -66,6 +66,10 @@ def test_man_shows_a_page_without_a_warning(pages, tmp_path):
         assert option in done.stdout
 
 
+def test_no_help_shows_the_mark_that_keeps_its_lines():
+    assert [page.path for page in describe.every() if "\\b" in page.text] == []
+
+
 def test_every_option_of_every_verb_stands_in_its_page(pages):
     for page in describe.every():
         text = pages[f"git-ovn-{page.words[0]}.1"].replace("\\-", "-")

@@ -45,7 +45,7 @@ def command(
     dry_run: bool,
     force: bool,
 ) -> None:
-    r"""Go through the features that the night built: each with its own diff, and what to do about it.
+    """Go through the features that the night built: each with its own diff, and what to do about it.
 
     \b
     keep       makes the branch review/FEATURE with its commits, and a text for a pull request
@@ -53,7 +53,7 @@ def command(
     hold       leaves it, and remembers that somebody has to look again
 
     With --keep, --roll-back or --hold nothing is asked; without a terminal the diffs are printed.
-    """
+    """  # noqa: D301 - click's own mark
     from ovn.cli import reading
     from ovn.errors import Refused
     from ovn.report import gather
