@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -194,15 +195,33 @@ def new_repo(
     ``commit=False`` leaves the branch unborn; ``config`` is set in the repository itself;
     ``init`` is passed on to ``git init``.
     """
-    path.mkdir(parents=True, exist_ok=True)
-    repo = Repo(path)
-    repo.git("init", "-q", "-b", branch, *(["--bare"] if bare else []), *init, ".")
+    if commit and not (bare or init) and branch == "main":
+        shutil.copytree(_usual(), path, symlinks=True, dirs_exist_ok=True)
+        repo = Repo(path, minutes=1)
+        repo.git("update-index", "-q", "--refresh")  # the copies are other files than the index knows
+    else:
+        path.mkdir(parents=True, exist_ok=True)
+        repo = Repo(path)
+        repo.git("init", "-q", "-b", branch, *(["--bare"] if bare else []), *init, ".")
     for key, value in (config or {}).items():
         repo.git("config", key, value)
-    if commit and not bare:
+    if commit and not bare and not repo.minutes:
         repo.write("README", "a repository\n")
         repo.commit("first")
     return repo
+
+
+@cache
+def _usual() -> Path:
+    """Return the repository that most tests begin with, made by git once in each process."""
+    repo = Repo(Path(os.environ["HOME"]).parent / f"usual-{os.getpid()}")
+    repo.path.mkdir()
+    repo.git("init", "-q", "-b", "main", ".")
+    repo.write("README", "a repository\n")
+    repo.commit("first")
+    for sample in (repo.path / ".git" / "hooks").glob("*.sample"):
+        sample.unlink()
+    return repo.path
 
 
 @pytest.fixture
