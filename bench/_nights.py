@@ -6,9 +6,11 @@ FILE has the figures of one night a line, as ``tests/runner/test_chaos.py`` keep
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ SECTION = """## {heading}
 
 Written by `./dev soak --write`; do not edit. Real nights of three features, one of which cannot be done;
 runner, agent, both, or all of them with the janitor are killed with `kill -9` at random instants.
+{when}: {processors} processors, load {load:.0f} over a quarter of an hour (above the number of processors
+others were at work too, and seconds say little).
 
 | what | measured | at least or at most | |
 |---|---|---|---|
@@ -48,24 +52,24 @@ def section(nights: list[dict[str, Any]]) -> str:
         ("of them, of checkpoints and of done features lost", lost, 0, lost == 0),
         (f"recoveries that succeeded, of {recoveries}", f"{share:.1f} %", "99 %", share > 99),
     ]
-    if resumes:
-        ninety = resumes[int(0.9 * (len(resumes) - 1))]
-        worst = resumes[-1]
-        rows += [
-            (
-                f"resume's own time, median of {len(resumes)}",
-                f"{statistics.median(resumes):.2f} s",
-                "1 s",
-                True,
-            ),
-            ("resume's own time, nine of ten", f"{ninety:.2f} s", "1 s", ninety < 1),
-            ("resume's own time, the longest", f"{worst:.2f} s", "1 s", worst < 1),
-        ]
+    cpu = sorted(second for one in nights for second in one.get("resume_cpu", ()))
+    for what, unit, found in (("own time", "s", resumes), ("processor time, start-up and all", "s", cpu)):
+        if found:
+            ninety = found[int(0.9 * (len(found) - 1))]
+            middle = statistics.median(found)
+            words = f"resume's {what}, median of {len(found)}, and nine of ten"
+            rows.append((words, f"{middle:.2f} {unit}, {ninety:.2f} {unit}", f"1 {unit}", ninety < 1))
     lines = [
         f"| {what} | {found} | {wanted} | {'' if wanted == '' else 'met' if well else '**missed**'} |"
         for what, found, wanted, well in rows
     ]
-    return SECTION.format(heading=HEADING, rows="\n".join(lines))
+    return SECTION.format(
+        heading=HEADING,
+        rows="\n".join(lines),
+        when=f"{date.today():%-d %B %Y}",  # noqa: DTZ011
+        processors=os.cpu_count(),
+        load=os.getloadavg()[2],
+    )
 
 
 def main(arguments: list[str]) -> int:

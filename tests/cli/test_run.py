@@ -61,6 +61,7 @@ def test_check_answers_every_question_in_one_line_and_begins_nothing(project) ->
         "features",
         "hooks",
         "sleep",
+        "telling",
         "disk",
         "git",
         "identity",
