@@ -199,6 +199,7 @@ def test_a_shift_with_everything(shift):
     assert not [path for path in one.repo.path.iterdir() if path.name in (".claude", ".codex", ".mcp.json")]
 
 
+@pytest.mark.more  # a night of test_nights.py shows it too
 def test_who_will_not_hand_off_is_held_back_three_times(shift):
     one = shift()
     told = one.hold()
@@ -207,6 +208,7 @@ def test_who_will_not_hand_off_is_held_back_three_times(shift):
     assert StateStore.open(one.repo.location).view().session("session-001").state == "active"
 
 
+@pytest.mark.more  # a night of test_nights.py shows it too
 def test_killed_in_the_middle_it_goes_on_in_its_own_session(shift):
     one = shift()
     one.stub.steps += [
