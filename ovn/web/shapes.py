@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WIDTH = 1000.0
 LEFT = RIGHT = 14.0
 TOP = 34.0
-LANE = 62.0
+LANE = 66.0
 LABEL = 16.0
 """Heights: of the axis, of a lane, of the line of text over its bars."""
 
