@@ -74,19 +74,18 @@ def move(location: Location, ref: str, new: str, expected: str | None, reason: s
     path = location.common_dir / ref
     lock = path.with_name(path.name + ".lock")
     with disk_errors(f"cannot move ref '{ref}'"):
-        fd = _lock(path, lock)
-        try:
-            with os.fdopen(fd, "wb") as file:
+        with os.fdopen(_lock(path, lock), "wb") as file:
+            try:
                 _expect(location, ref, expected)
                 file.write(new.encode() + b"\n")
                 file.flush()
-                os.fsync(fd)
-            _tell(log, expected, new, reason)
-            _install(lock, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                lock.unlink()
-            raise
+                os.fsync(file.fileno())
+                _tell(log, expected, new, reason)
+                _install(file.fileno(), lock, path)
+            except BaseException:
+                if _is_still(lock, file.fileno()):
+                    lock.unlink(missing_ok=True)
+                raise
         try:
             sync_path(path.parent)
         except FileNotFoundError:  # 'git pack-refs' took ref and folder away a moment later
@@ -130,11 +129,28 @@ def _make_folder(folder: Path) -> None:
         sync_path(folder.parent)
 
 
-def _install(lock: Path, path: Path) -> None:
+def _install(fd: int, lock: Path, path: Path) -> None:
+    """Give the lock file its ref's name.
+
+    Whoever was stopped for longer than a second may have been taken for dead, and the lock be
+    another's by now. Raises Locked, Odd.
+    """
+    gone = f"the lock '{lock}' was taken for a dead process'"
+    if not _is_still(lock, fd):
+        raise Locked(gone, path=str(lock))
     try:
         lock.rename(path)
+    except FileNotFoundError as error:
+        raise Locked(gone, path=str(lock)) from error
     except IsADirectoryError as error:  # empty, or with refs in it
         raise Odd(str(path)) from error
+
+
+def _is_still(lock: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(lock.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False
 
 
 def _tell(log: Path, old: str | None, new: str, reason: str) -> None:

@@ -194,6 +194,25 @@ def test_a_move_that_cannot_be_installed_leaves_the_ref_and_no_lock(store, repo,
     assert list((location.common_dir / "refs/ovn").rglob("*.lock")) == []
 
 
+@pytest.mark.parametrize("taken", [False, True], ids=["broken", "another's"])
+def test_whoever_was_taken_for_dead_moves_nothing_and_removes_no_other_s_lock(
+    store, location, monkeypatch, taken
+):
+    commit = store.write_commit(store.write_tree({}), [], "first", when=WHEN)
+    lock = location.common_dir / "refs/ovn/keep/state.lock"
+
+    def meanwhile(*_):
+        lock.unlink()
+        if taken:
+            lock.write_text("another's")
+
+    monkeypatch.setattr(looserefs, "_tell", meanwhile)
+    with pytest.raises(Locked, match="dead"):
+        looserefs.move(location, "refs/ovn/keep/state", commit, None, "one")
+    assert store.resolve("refs/ovn/keep/state") is None
+    assert lock.exists() == taken
+
+
 def test_a_lock_that_is_held_is_named(store, location):
     commit = store.write_commit(store.write_tree({}), [], "first", when=WHEN)
     lock = location.common_dir / "refs/ovn/keep/state.lock"
