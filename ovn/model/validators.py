@@ -803,39 +803,22 @@ def _document_run(data, name_prefix=None):
                 except Invalid: pass
             if not data__branch_any_of_count26:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
-        if "onto" in data_keys:
-            data_keys.remove("onto")
-            data__onto = data["onto"]
-            data__onto_any_of_count27 = 0
-            if not data__onto_any_of_count27:
-                try:
-                    _line(data__onto, (name_prefix or "data") + ".onto")
-                    data__onto_any_of_count27 += 1
-                except Invalid: pass
-            if not data__onto_any_of_count27:
-                try:
-                    if not isinstance(data__onto, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".onto must be null")
-                    data__onto_any_of_count27 += 1
-                except Invalid: pass
-            if not data__onto_any_of_count27:
-                raise Invalid("" + (name_prefix or "data") + ".onto cannot be validated by any definition")
         if "base" in data_keys:
             data_keys.remove("base")
             data__base = data["base"]
-            data__base_any_of_count28 = 0
-            if not data__base_any_of_count28:
+            data__base_any_of_count27 = 0
+            if not data__base_any_of_count27:
                 try:
                     _oid(data__base, (name_prefix or "data") + ".base")
-                    data__base_any_of_count28 += 1
+                    data__base_any_of_count27 += 1
                 except Invalid: pass
-            if not data__base_any_of_count28:
+            if not data__base_any_of_count27:
                 try:
                     if not isinstance(data__base, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".base must be null")
-                    data__base_any_of_count28 += 1
+                    data__base_any_of_count27 += 1
                 except Invalid: pass
-            if not data__base_any_of_count28:
+            if not data__base_any_of_count27:
                 raise Invalid("" + (name_prefix or "data") + ".base cannot be validated by any definition")
         if "agent" in data_keys:
             data_keys.remove("agent")
@@ -878,43 +861,39 @@ def _document_run(data, name_prefix=None):
             data_keys.remove("cost_usd")
             data__costusd = data["cost_usd"]
             _seconds(data__costusd, (name_prefix or "data") + ".cost_usd")
-        if "tokens" in data_keys:
-            data_keys.remove("tokens")
-            data__tokens = data["tokens"]
-            _count(data__tokens, (name_prefix or "data") + ".tokens")
         if "deadline" in data_keys:
             data_keys.remove("deadline")
             data__deadline = data["deadline"]
-            data__deadline_any_of_count29 = 0
-            if not data__deadline_any_of_count29:
+            data__deadline_any_of_count28 = 0
+            if not data__deadline_any_of_count28:
                 try:
                     _time(data__deadline, (name_prefix or "data") + ".deadline")
-                    data__deadline_any_of_count29 += 1
+                    data__deadline_any_of_count28 += 1
                 except Invalid: pass
-            if not data__deadline_any_of_count29:
+            if not data__deadline_any_of_count28:
                 try:
                     if not isinstance(data__deadline, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".deadline must be null")
-                    data__deadline_any_of_count29 += 1
+                    data__deadline_any_of_count28 += 1
                 except Invalid: pass
-            if not data__deadline_any_of_count29:
+            if not data__deadline_any_of_count28:
                 raise Invalid("" + (name_prefix or "data") + ".deadline cannot be validated by any definition")
         if "stop" in data_keys:
             data_keys.remove("stop")
             data__stop = data["stop"]
-            data__stop_any_of_count30 = 0
-            if not data__stop_any_of_count30:
+            data__stop_any_of_count29 = 0
+            if not data__stop_any_of_count29:
                 try:
                     _line(data__stop, (name_prefix or "data") + ".stop")
-                    data__stop_any_of_count30 += 1
+                    data__stop_any_of_count29 += 1
                 except Invalid: pass
-            if not data__stop_any_of_count30:
+            if not data__stop_any_of_count29:
                 try:
                     if not isinstance(data__stop, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".stop must be null")
-                    data__stop_any_of_count30 += 1
+                    data__stop_any_of_count29 += 1
                 except Invalid: pass
-            if not data__stop_any_of_count30:
+            if not data__stop_any_of_count29:
                 raise Invalid("" + (name_prefix or "data") + ".stop cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -929,20 +908,41 @@ def _document_run(data, name_prefix=None):
         if "ended" in data_keys:
             data_keys.remove("ended")
             data__ended = data["ended"]
-            data__ended_any_of_count31 = 0
-            if not data__ended_any_of_count31:
+            data__ended_any_of_count30 = 0
+            if not data__ended_any_of_count30:
                 try:
                     _time(data__ended, (name_prefix or "data") + ".ended")
-                    data__ended_any_of_count31 += 1
+                    data__ended_any_of_count30 += 1
                 except Invalid: pass
-            if not data__ended_any_of_count31:
+            if not data__ended_any_of_count30:
                 try:
                     if not isinstance(data__ended, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".ended must be null")
-                    data__ended_any_of_count31 += 1
+                    data__ended_any_of_count30 += 1
                 except Invalid: pass
-            if not data__ended_any_of_count31:
+            if not data__ended_any_of_count30:
                 raise Invalid("" + (name_prefix or "data") + ".ended cannot be validated by any definition")
+        if "tokens" in data_keys:
+            data_keys.remove("tokens")
+            data__tokens = data["tokens"]
+            _count(data__tokens, (name_prefix or "data") + ".tokens")
+        if "onto" in data_keys:
+            data_keys.remove("onto")
+            data__onto = data["onto"]
+            data__onto_any_of_count31 = 0
+            if not data__onto_any_of_count31:
+                try:
+                    _line(data__onto, (name_prefix or "data") + ".onto")
+                    data__onto_any_of_count31 += 1
+                except Invalid: pass
+            if not data__onto_any_of_count31:
+                try:
+                    if not isinstance(data__onto, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".onto must be null")
+                    data__onto_any_of_count31 += 1
+                except Invalid: pass
+            if not data__onto_any_of_count31:
+                raise Invalid("" + (name_prefix or "data") + ".onto cannot be validated by any definition")
         if "watch" in data_keys:
             data_keys.remove("watch")
             data__watch = data["watch"]
@@ -3455,6 +3455,10 @@ def _document_notification(data, name_prefix=None):
             data__title = data["title"]
             if not isinstance(data__title, (str)):
                 raise Invalid("" + (name_prefix or "data") + ".title must be string")
+            if isinstance(data__title, str):
+                data__title_len = len(data__title)
+                if data__title_len > 20000:
+                    raise Invalid("" + (name_prefix or "data") + ".title must be shorter than or equal to 20000 characters")
         if "text" in data_keys:
             data_keys.remove("text")
             data__text = data["text"]
@@ -3502,6 +3506,10 @@ def _document_notification(data, name_prefix=None):
             data__at = data["at"]
             if not isinstance(data__at, (str)):
                 raise Invalid("" + (name_prefix or "data") + ".at must be string")
+            if isinstance(data__at, str):
+                data__at_len = len(data__at)
+                if data__at_len > 40:
+                    raise Invalid("" + (name_prefix or "data") + ".at must be shorter than or equal to 40 characters")
         if "held_back" in data_keys:
             data_keys.remove("held_back")
             data__heldback = data["held_back"]
