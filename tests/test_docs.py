@@ -57,7 +57,7 @@ def test_the_readme_by_hand_works(tmp_path: Path) -> None:
 
 RUN_ELSEWHERE = {
     "./dev demo": "CI calls ./dev itself; the demo has its own test",
-    "pipx install": "tests/test_wheel.py installs the wheel",
+    "pipx install": "tests/test_wheel.py runs from the wheel",
     "git ovn run --until": "the tutorial runs a whole night",
 }
 """First words of the README's blocks that no test here runs, and where they are run."""
