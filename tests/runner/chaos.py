@@ -80,6 +80,12 @@ class Memory:
         return sum(self._records.values())
 
 
+def install_hooks(project: Project) -> None:
+    """Have git's hooks record the agent's commits: one of a killed attempt that nobody saw is foreign."""
+    words = [sys.executable, "-m", "ovn.cli.main", "hooks", "install"]
+    subprocess.run(words, cwd=project.repo.path, env=project.environ(), capture_output=True, check=True)
+
+
 def hold(project: Project, seed: int, kills: int) -> Told:
     """Hold a night, killing ``kills`` times; return what it showed when it is over."""
     chance = random.Random(seed)
@@ -113,8 +119,10 @@ def hold(project: Project, seed: int, kills: int) -> Told:
 def disturb(project: Project, process: subprocess.Popen[str], chance: random.Random, told: Told) -> int:
     """Kill somebody after a while; return the runner's exit code if it is over now, else wait for more."""
     while True:
+        if chance.random() < 0.75:
+            await_agent(project, process)
         try:
-            return process.wait(timeout=chance.uniform(0.2, 1.8))
+            return process.wait(timeout=chance.uniform(0.0, 1.5))
         except subprocess.TimeoutExpired:
             victim = chance.choice(VICTIMS)
         if not kill(project, process, victim):
@@ -139,6 +147,13 @@ def kill(project: Project, process: subprocess.Popen[str], victim: str) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return True
+
+
+def await_agent(project: Project, process: subprocess.Popen[str], seconds: float = 20) -> None:
+    """Return once an agent is at work: on a busy machine most of a short night is its beginning."""
+    end = time.monotonic() + seconds
+    while process.poll() is None and living_agent(project) is None and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def living_agent(project: Project) -> int | None:

@@ -33,6 +33,7 @@ def test_a_night_of_kills_ends_with_each_feature_done_or_explained(project: Proj
     project.feature("bad")
     project.feature("two", depends_on=("one",))
     project.agent(chaos.SCRIPT)
+    chaos.install_hooks(project)
     told = chaos.hold(project, seed, KILLS)
     print(json.dumps(asdict(told)))
     keep(told)
