@@ -8,19 +8,14 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = {
-    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text())
-    for path in sorted((ROOT / "ovn").rglob("*.py"))
-}
 LIGHT = ("ovn/errors.py", "ovn/names.py", "ovn/clock.py", "ovn/host.py", "ovn/crash.py", "ovn/resources.py",
          "ovn/model/", "ovn/schema.py", "ovn/config.py")  # fmt: skip
 """Layers 0 and 1."""
@@ -59,11 +54,6 @@ BANNED = {
 }
 
 
-def allowed(module: str, exceptions: dict[str, str]) -> bool:
-    """Tell whether the module is one of the exceptions or lies in one."""
-    return module.startswith(tuple(exceptions))
-
-
 def imported(body: list[ast.stmt]) -> Iterator[str]:
     """Yield the modules that importing this body imports: not in functions, not for types only."""
     for node in body:
@@ -86,29 +76,39 @@ def attributes(tree: ast.Module) -> Iterator[tuple[str, str]]:
             yield from ((node.module or "", alias.name) for alias in node.names)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_only_the_git_package_knows_pygit2(module):
-    names = {node.names[0].name for node in ast.walk(MODULES[module]) if isinstance(node, ast.Import)}
-    names |= {node.module for node in ast.walk(MODULES[module]) if isinstance(node, ast.ImportFrom)}
-    assert module.startswith("ovn/git/") or not any((name or "").split(".")[0] == "pygit2" for name in names)
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Return every module of the package, parsed, by its path."""
+    paths = sorted((ROOT / "ovn").rglob("*.py"))
+    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in paths}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_only_the_git_package_runs_git(module):
-    first = [
-        node.elts[0].value
-        for node in ast.walk(MODULES[module])
-        if isinstance(node, ast.List | ast.Tuple) and node.elts and isinstance(node.elts[0], ast.Constant)
-        and not isinstance(getattr(node, "ctx", None), ast.Store)
-    ]  # fmt: skip
-    judges = module == "ovn/agenthooks/denials.py"  # reads the commands of agents, runs none
-    assert module.startswith("ovn/git/") or judges or "git" not in first
+def others(exceptions: dict[str, str] | None = None) -> Iterator[tuple[str, ast.Module]]:
+    """Yield the modules that are not one of the exceptions and do not lie in one."""
+    kept = tuple(exceptions or {"ovn/git/": "its business"})
+    return ((name, tree) for name, tree in modules().items() if not name.startswith(kept))
 
 
-@pytest.mark.parametrize(
-    "module", [module for module in MODULES if not allowed(module, MAY_READ_THE_ENVIRONMENT)]
-)
-def test_the_library_does_not_read_the_environment(module):
+def walked(tree: ast.Module, *kinds: type[ast.AST]) -> Iterator[Any]:
+    """Yield the nodes of these kinds."""
+    return (node for node in ast.walk(tree) if isinstance(node, kinds))
+
+
+def test_only_the_git_package_knows_pygit2():
+    for module, tree in others():
+        names = {alias.name for node in walked(tree, ast.Import) for alias in node.names}
+        names |= {node.module or "" for node in walked(tree, ast.ImportFrom)}
+        assert not any(name.split(".")[0] == "pygit2" for name in names), module
+
+
+def test_only_the_git_package_runs_git():
+    for module, tree in others({"ovn/git/": "", "ovn/agenthooks/denials.py": "reads commands, runs none"}):
+        lists = (node for node in walked(tree, ast.List, ast.Tuple) if not isinstance(node.ctx, ast.Store))
+        first = [node.elts[0].value for node in lists if node.elts and isinstance(node.elts[0], ast.Constant)]
+        assert "git" not in first, module
+
+
+def test_the_library_does_not_read_the_environment():
     reads = {
         ("os", "environ"),
         ("os", "environb"),
@@ -116,35 +116,34 @@ def test_the_library_does_not_read_the_environment(module):
         ("os.path", "expanduser"),
         ("Path", "home"),
     }
-    assert set(attributes(MODULES[module])) & reads == set()
+    for module, tree in others(MAY_READ_THE_ENVIRONMENT):
+        assert set(attributes(tree)) & reads == set(), module
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if not allowed(module, MAY_PRINT)])
-def test_the_library_does_not_touch_the_terminal(module):
+def test_the_library_does_not_touch_the_terminal():
     streams = {("sys", "stdout"), ("sys", "stderr"), ("sys", "stdin"), ("sys", "argv"), ("click", "echo")}
-    assert set(attributes(MODULES[module])) & streams == set()
-    calls = {node.func.id for node in ast.walk(MODULES[module])
-             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}  # fmt: skip
-    assert calls & {"print", "input"} == set()
+    for module, tree in others(MAY_PRINT):
+        assert set(attributes(tree)) & streams == set(), module
+        calls = {node.func.id for node in walked(tree, ast.Call) if isinstance(node.func, ast.Name)}
+        assert calls & {"print", "input"} == set(), module
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_calls_that_lose_data_are_banned(module):
-    called = {node.func.attr for node in ast.walk(MODULES[module])
-              if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}  # fmt: skip
-    assert {name: BANNED[name] for name in called & set(BANNED)} == {}
+def test_calls_that_lose_data_are_banned():
+    for module, tree in modules().items():
+        called = {node.func.attr for node in walked(tree, ast.Call) if isinstance(node.func, ast.Attribute)}
+        assert {name: BANNED[name] for name in called & set(BANNED)} == {}, module
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module.startswith(LIGHT)])
-def test_the_lowest_layers_load_nothing_but_the_standard_library(module):
-    found = {name.split(".")[0] for name in imported(MODULES[module].body)}
-    assert found <= {*sys.stdlib_module_names, "ovn"}
+def test_the_lowest_layers_load_nothing_but_the_standard_library():
+    for module in filter(lambda name: name.startswith(LIGHT), modules()):
+        found = {name.split(".")[0] for name in imported(modules()[module].body)}
+        assert found <= {*sys.stdlib_module_names, "ovn"}, module
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module.endswith("__init__.py")])
-def test_no_package_loads_anything_heavy(module):
+def test_no_package_loads_anything_heavy():
     heavy = {"pygit2", "jsonschema", "yaml", "click", "asyncio"}
-    assert {name.split(".")[0] for name in imported(MODULES[module].body)} & heavy == set()
+    for module in filter(lambda name: name.endswith("__init__.py"), modules()):
+        assert {name.split(".")[0] for name in imported(modules()[module].body)} & heavy == set(), module
 
 
 def test_the_journal_loads_with_the_standard_library_alone():
@@ -153,9 +152,9 @@ def test_the_journal_loads_with_the_standard_library_alone():
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=True
     )
-    others = {name.split(".")[0] for name in done.stdout.split()} - set(sys.stdlib_module_names)
-    assert others <= {"ovn", "__main__"}
+    loaded = {name.split(".")[0] for name in done.stdout.split()} - set(sys.stdlib_module_names)
+    assert loaded <= {"ovn", "__main__"}
 
 
 def test_every_module_says_what_it_is_for():
-    assert [module for module, tree in MODULES.items() if not ast.get_docstring(tree)] == []
+    assert [module for module, tree in modules().items() if not ast.get_docstring(tree)] == []
