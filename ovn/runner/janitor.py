@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 FOLDER = "janitor"
 """In ``.git/ovn``: a lock for each work tree."""
 
-PATIENCE = 20.0
-"""Seconds that a new runner waits for the janitor of the one before it; it needs less than ten."""
+PATIENCE = 30.0
+"""Seconds that a new runner waits for the janitor of the one before it; it needs a few, two dozen at the very worst."""
 
 
 class Janitor:
