@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 PLENTY = 1000
 """Questions to git after which libgit2, three times as fast with each, has paid for its loading."""
 
-_SPECIAL = re.compile(rb"^\s*\[\s*extensions\b", re.MULTILINE | re.IGNORECASE)
+_SPECIAL = re.compile(rb"^\s*(\[\s*extensions\b|sharedrepository\b)", re.MULTILINE | re.IGNORECASE)
+"""Extensions, and rights for a group, which libgit2 gives to what it writes."""
 
 
 def is_plain(location: Location) -> bool:

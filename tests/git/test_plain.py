@@ -69,6 +69,12 @@ def test_a_repository_with_an_extension_is_libgit2_s_from_the_beginning(repo, lo
     assert isinstance(open_store(location), Libgit2Store)
 
 
+def test_a_repository_shared_by_a_group_is_libgit2_s_too(repo, location):
+    """What is written there must be the group's to change."""
+    repo.git("config", "core.sharedRepository", "group")
+    assert isinstance(open_store(location), Libgit2Store)
+
+
 def test_with_much_to_read_libgit2_takes_over(store, packed, monkeypatch):
     monkeypatch.setattr(plain, "PLENTY", 1)
     read = [store.read(packed) for _ in range(4)]
