@@ -39,7 +39,7 @@ FOLDER = "janitor"
 """In ``.git/ovn``: a lock for each work tree."""
 
 PATIENCE = 30.0
-"""Seconds that a new runner waits for the janitor of the one before it; it needs a few, two dozen at the very worst."""
+"""Seconds that a new runner waits for the janitor of the last one; it needs a few, at worst two dozen."""
 
 
 class Janitor:
