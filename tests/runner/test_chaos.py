@@ -40,7 +40,7 @@ def test_a_night_of_kills_ends_with_each_feature_done_or_explained(project: Proj
     assert told.lost == []
     assert told.recovered == told.recoveries
     assert told.statuses == {"bad": "blocked", "one": "done", "two": "done"}
-    assert "attempts failed" in (project.one("bad").reason or "")
+    assert "'grep -qx good bad.txt' gave 1" in (project.one("bad").reason or "")
     assert sum(told.kills.values()) >= 1
     assert told.acknowledged >= 30
     assert project.repo.git("status", "--porcelain") == ""
