@@ -27,6 +27,7 @@ def red(project: Project) -> Project:
     return project
 
 
+@pytest.mark.slow
 def test_what_fails_already_is_known_and_no_obstacle(red: Project) -> None:
     out = red.run()
     assert "baseline: 1 failing already: test_it.T.test_old" in out
@@ -46,6 +47,7 @@ def test_by_configuration_it_is_repaired_before_anything_is_built(red: Project) 
     assert "test_it.T.test_old" in made.description
 
 
+@pytest.mark.slow
 def test_what_cannot_be_repaired_ends_the_night(red: Project) -> None:
     red.configure(enforcement={"red_baseline": "repair"})
     red.agent("echo good > $1.txt")
@@ -63,6 +65,7 @@ def test_by_configuration_it_is_left_to_a_person(red: Project) -> None:
     assert red.statuses() == {"a": "pending"}
 
 
+@pytest.mark.slow
 def test_a_baseline_that_names_no_test_is_repaired_too(project: Project) -> None:
     project.configure(commands={"baseline": "test -e ready"}, enforcement={"red_baseline": "repair"})
     project.feature("a")
