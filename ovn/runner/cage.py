@@ -78,6 +78,12 @@ def around(name: str, pid: int) -> Cage | None:
     return None
 
 
+def left_of(run: str) -> list[Cage]:
+    """Return the cgroups below our own that attempts of a killed run left: janitor and runner died."""
+    ours = of_process(os.getpid())
+    return [Cage(path) for path in sorted(ours.glob(f"{PREFIX}{run}-*"))] if ours is not None else []
+
+
 def _below_ours(name: str, pid: int) -> Cage | None:
     """Make one below our own: works for root, and where systemd delegated ours to us."""
     ours = of_process(os.getpid())

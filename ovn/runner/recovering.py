@@ -8,7 +8,7 @@ from ovn import names
 from ovn.errors import CrashLoop, NeedsPerson
 from ovn.model import lifecycle
 from ovn.recovery.facts import leases_of
-from ovn.runner import attempt, ending, log, process, runs
+from ovn.runner import attempt, cage, ending, log, process, runs
 from ovn.runner.standing import Going
 from ovn.shift import closing, resuming
 
@@ -85,6 +85,8 @@ def _end_the_living(night: Night, sessions: list[Session]) -> None:
     ]
     ended = ending.end_marked(night.run, recorded)
     ending.end_rest(night.run, mark=names.ENV_COMMAND)
+    for left in cage.left_of(night.run):
+        ending.end_cage(left)
     if ended:
         night.tell(f"{ended} processes of the dead runner's agent were still alive and are ended")
     process.sweep_scratch(night.run)

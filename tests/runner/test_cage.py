@@ -110,3 +110,14 @@ def test_systemd_is_asked_for_a_scope_with_the_process(tmp_path: Path, monkeypat
     words = said.read_text().splitlines()[1].split()
     assert words[:2] == ["--user", "--quiet"]
     assert words[-10:] == "StartTransientUnit ssa(sv)a(sa(sv)) ovn-x.scope fail 1 PIDs au 1 77 0".split()
+
+
+def test_what_a_killed_run_left_is_found_by_its_name(caged) -> None:
+    process, made = caged
+    run = made.path.name.removeprefix(cage.PREFIX).rsplit("-", 1)[0]
+    assert [one.path for one in cage.left_of(run)] == [made.path]
+    assert cage.left_of("another-run") == []
+    ending.end_cage(cage.left_of(run)[0])
+    assert process.wait() == -signal.SIGTERM
+    assert made.remove()
+    assert cage.left_of(run) == []
