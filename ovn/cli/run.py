@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ovn.cli.context import Context
     from ovn.runner.beginning import Begun, Wish
     from ovn.runner.detach import Daemon
-    from ovn.runner.night import Ended
+    from ovn.runner.holding import Ended
 
 
 @click.command()

@@ -14,7 +14,7 @@ from ovn.crash import crash_point
 from ovn.frozen import dataclass
 from ovn.git import locate
 from ovn.model.documents import Run
-from ovn.runner import awake, ground, limits, night, runs, sole, stop
+from ovn.runner import awake, ground, holding, limits, night, runs, sole, stop
 from ovn.runner.attempt import Agent
 from ovn.runner.guarding import Guard
 from ovn.runner.janitor import Janitor
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from ovn.config import Config
     from ovn.runner.ground import Ground, Wanted
+    from ovn.runner.holding import Ended
     from ovn.runner.limits import NightLimits
-    from ovn.runner.night import Ended
     from ovn.state.store import StateStore
 
 
@@ -114,7 +114,7 @@ def hold(store: StateStore, config: Config, wish: Wish, begun: Callable[[Begun],
         service = stack.enter_context(notify.Service(wish.environ))
         herald = stack.enter_context(_herald(there, config, wish, beginning))
         service.ready()
-        return night.hold(
+        return holding.hold(
             night.Night(
                 store=there,
                 config=config,

@@ -15,7 +15,7 @@ from ovn.model import records
 from ovn.runner import beginning, ground, limits, watcher
 
 if TYPE_CHECKING:
-    from ovn.runner.night import Ended
+    from ovn.runner.holding import Ended
 
     from .conftest import Project
 
