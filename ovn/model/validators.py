@@ -959,65 +959,6 @@ def _document_run(data, name_prefix=None):
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
-def _seen(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['at', 'what', 'text', 'session', 'feature']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "at" in data_keys:
-            data_keys.remove("at")
-            data__at = data["at"]
-            _time(data__at, (name_prefix or "data") + ".at")
-        if "what" in data_keys:
-            data_keys.remove("what")
-            data__what = data["what"]
-            _name(data__what, (name_prefix or "data") + ".what")
-        if "text" in data_keys:
-            data_keys.remove("text")
-            data__text = data["text"]
-            _text(data__text, (name_prefix or "data") + ".text")
-        if "session" in data_keys:
-            data_keys.remove("session")
-            data__session = data["session"]
-            data__session_any_of_count32 = 0
-            if not data__session_any_of_count32:
-                try:
-                    _name(data__session, (name_prefix or "data") + ".session")
-                    data__session_any_of_count32 += 1
-                except Invalid: pass
-            if not data__session_any_of_count32:
-                try:
-                    if not isinstance(data__session, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".session must be null")
-                    data__session_any_of_count32 += 1
-                except Invalid: pass
-            if not data__session_any_of_count32:
-                raise Invalid("" + (name_prefix or "data") + ".session cannot be validated by any definition")
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            data__feature_any_of_count33 = 0
-            if not data__feature_any_of_count33:
-                try:
-                    _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count33 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count33:
-                try:
-                    if not isinstance(data__feature, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count33 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count33:
-                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
 def _document_registry(data, name_prefix=None):
     if not isinstance(data, (dict)):
         raise Invalid("" + (name_prefix or "data") + " must be object")
@@ -1110,19 +1051,19 @@ def _entry(data, name_prefix=None):
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count34 = 0
-            if not data__reason_any_of_count34:
+            data__reason_any_of_count32 = 0
+            if not data__reason_any_of_count32:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count34 += 1
+                    data__reason_any_of_count32 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count34:
+            if not data__reason_any_of_count32:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count34 += 1
+                    data__reason_any_of_count32 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count34:
+            if not data__reason_any_of_count32:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "priority" in data_keys:
             data_keys.remove("priority")
@@ -1132,36 +1073,36 @@ def _entry(data, name_prefix=None):
         if "started" in data_keys:
             data_keys.remove("started")
             data__started = data["started"]
-            data__started_any_of_count35 = 0
-            if not data__started_any_of_count35:
+            data__started_any_of_count33 = 0
+            if not data__started_any_of_count33:
                 try:
                     _day(data__started, (name_prefix or "data") + ".started")
-                    data__started_any_of_count35 += 1
+                    data__started_any_of_count33 += 1
                 except Invalid: pass
-            if not data__started_any_of_count35:
+            if not data__started_any_of_count33:
                 try:
                     if not isinstance(data__started, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".started must be null")
-                    data__started_any_of_count35 += 1
+                    data__started_any_of_count33 += 1
                 except Invalid: pass
-            if not data__started_any_of_count35:
+            if not data__started_any_of_count33:
                 raise Invalid("" + (name_prefix or "data") + ".started cannot be validated by any definition")
         if "finished" in data_keys:
             data_keys.remove("finished")
             data__finished = data["finished"]
-            data__finished_any_of_count36 = 0
-            if not data__finished_any_of_count36:
+            data__finished_any_of_count34 = 0
+            if not data__finished_any_of_count34:
                 try:
                     _day(data__finished, (name_prefix or "data") + ".finished")
-                    data__finished_any_of_count36 += 1
+                    data__finished_any_of_count34 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count36:
+            if not data__finished_any_of_count34:
                 try:
                     if not isinstance(data__finished, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".finished must be null")
-                    data__finished_any_of_count36 += 1
+                    data__finished_any_of_count34 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count36:
+            if not data__finished_any_of_count34:
                 raise Invalid("" + (name_prefix or "data") + ".finished cannot be validated by any definition")
         if "depends_on" in data_keys:
             data_keys.remove("depends_on")
@@ -1198,8 +1139,8 @@ def _entry(data, name_prefix=None):
                 if data__verify_len > 100:
                     raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
                 for data__verify_x, data__verify_item in enumerate(data__verify):
-                    data__verify_item_any_of_count37 = 0
-                    if not data__verify_item_any_of_count37:
+                    data__verify_item_any_of_count35 = 0
+                    if not data__verify_item_any_of_count35:
                         try:
                             if not isinstance(data__verify_item, (str)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
@@ -1209,9 +1150,9 @@ def _entry(data, name_prefix=None):
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                 if data__verify_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count37 += 1
+                            data__verify_item_any_of_count35 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count37:
+                    if not data__verify_item_any_of_count35:
                         try:
                             if not isinstance(data__verify_item, (list, tuple)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
@@ -1229,9 +1170,9 @@ def _entry(data, name_prefix=None):
                                         data__verify_item_item_len = len(data__verify_item_item)
                                         if data__verify_item_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count37 += 1
+                            data__verify_item_any_of_count35 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count37:
+                    if not data__verify_item_any_of_count35:
                         raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -1334,19 +1275,19 @@ def _usage(data, name_prefix=None):
         if "cost_usd" in data_keys:
             data_keys.remove("cost_usd")
             data__costusd = data["cost_usd"]
-            data__costusd_any_of_count38 = 0
-            if not data__costusd_any_of_count38:
+            data__costusd_any_of_count36 = 0
+            if not data__costusd_any_of_count36:
                 try:
                     _seconds(data__costusd, (name_prefix or "data") + ".cost_usd")
-                    data__costusd_any_of_count38 += 1
+                    data__costusd_any_of_count36 += 1
                 except Invalid: pass
-            if not data__costusd_any_of_count38:
+            if not data__costusd_any_of_count36:
                 try:
                     if not isinstance(data__costusd, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".cost_usd must be null")
-                    data__costusd_any_of_count38 += 1
+                    data__costusd_any_of_count36 += 1
                 except Invalid: pass
-            if not data__costusd_any_of_count38:
+            if not data__costusd_any_of_count36:
                 raise Invalid("" + (name_prefix or "data") + ".cost_usd cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -1633,36 +1574,36 @@ def _data_session_state(data, name_prefix=None):
         if "why" in data_keys:
             data_keys.remove("why")
             data__why = data["why"]
-            data__why_any_of_count39 = 0
-            if not data__why_any_of_count39:
+            data__why_any_of_count37 = 0
+            if not data__why_any_of_count37:
                 try:
                     _text(data__why, (name_prefix or "data") + ".why")
-                    data__why_any_of_count39 += 1
+                    data__why_any_of_count37 += 1
                 except Invalid: pass
-            if not data__why_any_of_count39:
+            if not data__why_any_of_count37:
                 try:
                     if not isinstance(data__why, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".why must be null")
-                    data__why_any_of_count39 += 1
+                    data__why_any_of_count37 += 1
                 except Invalid: pass
-            if not data__why_any_of_count39:
+            if not data__why_any_of_count37:
                 raise Invalid("" + (name_prefix or "data") + ".why cannot be validated by any definition")
         if "until" in data_keys:
             data_keys.remove("until")
             data__until = data["until"]
-            data__until_any_of_count40 = 0
-            if not data__until_any_of_count40:
+            data__until_any_of_count38 = 0
+            if not data__until_any_of_count38:
                 try:
                     _time(data__until, (name_prefix or "data") + ".until")
-                    data__until_any_of_count40 += 1
+                    data__until_any_of_count38 += 1
                 except Invalid: pass
-            if not data__until_any_of_count40:
+            if not data__until_any_of_count38:
                 try:
                     if not isinstance(data__until, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".until must be null")
-                    data__until_any_of_count40 += 1
+                    data__until_any_of_count38 += 1
                 except Invalid: pass
-            if not data__until_any_of_count40:
+            if not data__until_any_of_count38:
                 raise Invalid("" + (name_prefix or "data") + ".until cannot be validated by any definition")
         if "generation" in data_keys:
             data_keys.remove("generation")
@@ -1684,19 +1625,19 @@ def _data_session_private(data, name_prefix=None):
         if "why" in data_keys:
             data_keys.remove("why")
             data__why = data["why"]
-            data__why_any_of_count41 = 0
-            if not data__why_any_of_count41:
+            data__why_any_of_count39 = 0
+            if not data__why_any_of_count39:
                 try:
                     _text(data__why, (name_prefix or "data") + ".why")
-                    data__why_any_of_count41 += 1
+                    data__why_any_of_count39 += 1
                 except Invalid: pass
-            if not data__why_any_of_count41:
+            if not data__why_any_of_count39:
                 try:
                     if not isinstance(data__why, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".why must be null")
-                    data__why_any_of_count41 += 1
+                    data__why_any_of_count39 += 1
                 except Invalid: pass
-            if not data__why_any_of_count41:
+            if not data__why_any_of_count39:
                 raise Invalid("" + (name_prefix or "data") + ".why cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -1722,19 +1663,19 @@ def _data_session_forked(data, name_prefix=None):
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count42 = 0
-            if not data__checkpoint_any_of_count42:
+            data__checkpoint_any_of_count40 = 0
+            if not data__checkpoint_any_of_count40:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count42 += 1
+                    data__checkpoint_any_of_count40 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count42:
+            if not data__checkpoint_any_of_count40:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count42 += 1
+                    data__checkpoint_any_of_count40 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count42:
+            if not data__checkpoint_any_of_count40:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if "notes" in data_keys:
             data_keys.remove("notes")
@@ -1815,19 +1756,19 @@ def _data_session_feature(data, name_prefix=None):
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count43 = 0
-            if not data__feature_any_of_count43:
+            data__feature_any_of_count41 = 0
+            if not data__feature_any_of_count41:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count43 += 1
+                    data__feature_any_of_count41 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count43:
+            if not data__feature_any_of_count41:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count43 += 1
+                    data__feature_any_of_count41 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count43:
+            if not data__feature_any_of_count41:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -1854,104 +1795,104 @@ def _data_session_created(data, name_prefix=None):
         if "goal" in data_keys:
             data_keys.remove("goal")
             data__goal = data["goal"]
-            data__goal_any_of_count44 = 0
-            if not data__goal_any_of_count44:
+            data__goal_any_of_count42 = 0
+            if not data__goal_any_of_count42:
                 try:
                     _text(data__goal, (name_prefix or "data") + ".goal")
-                    data__goal_any_of_count44 += 1
+                    data__goal_any_of_count42 += 1
                 except Invalid: pass
-            if not data__goal_any_of_count44:
+            if not data__goal_any_of_count42:
                 try:
                     if not isinstance(data__goal, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".goal must be null")
-                    data__goal_any_of_count44 += 1
+                    data__goal_any_of_count42 += 1
                 except Invalid: pass
-            if not data__goal_any_of_count44:
+            if not data__goal_any_of_count42:
                 raise Invalid("" + (name_prefix or "data") + ".goal cannot be validated by any definition")
         if "agent" in data_keys:
             data_keys.remove("agent")
             data__agent = data["agent"]
-            data__agent_any_of_count45 = 0
-            if not data__agent_any_of_count45:
+            data__agent_any_of_count43 = 0
+            if not data__agent_any_of_count43:
                 try:
                     _line(data__agent, (name_prefix or "data") + ".agent")
-                    data__agent_any_of_count45 += 1
+                    data__agent_any_of_count43 += 1
                 except Invalid: pass
-            if not data__agent_any_of_count45:
+            if not data__agent_any_of_count43:
                 try:
                     if not isinstance(data__agent, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".agent must be null")
-                    data__agent_any_of_count45 += 1
+                    data__agent_any_of_count43 += 1
                 except Invalid: pass
-            if not data__agent_any_of_count45:
+            if not data__agent_any_of_count43:
                 raise Invalid("" + (name_prefix or "data") + ".agent cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count46 = 0
-            if not data__branch_any_of_count46:
+            data__branch_any_of_count44 = 0
+            if not data__branch_any_of_count44:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count46 += 1
+                    data__branch_any_of_count44 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count46:
+            if not data__branch_any_of_count44:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count46 += 1
+                    data__branch_any_of_count44 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count46:
+            if not data__branch_any_of_count44:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count47 = 0
-            if not data__head_any_of_count47:
+            data__head_any_of_count45 = 0
+            if not data__head_any_of_count45:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count47 += 1
+                    data__head_any_of_count45 += 1
                 except Invalid: pass
-            if not data__head_any_of_count47:
+            if not data__head_any_of_count45:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count47 += 1
+                    data__head_any_of_count45 += 1
                 except Invalid: pass
-            if not data__head_any_of_count47:
+            if not data__head_any_of_count45:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count48 = 0
-            if not data__feature_any_of_count48:
+            data__feature_any_of_count46 = 0
+            if not data__feature_any_of_count46:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count48 += 1
+                    data__feature_any_of_count46 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count48:
+            if not data__feature_any_of_count46:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count48 += 1
+                    data__feature_any_of_count46 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count48:
+            if not data__feature_any_of_count46:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "run" in data_keys:
             data_keys.remove("run")
             data__run = data["run"]
-            data__run_any_of_count49 = 0
-            if not data__run_any_of_count49:
+            data__run_any_of_count47 = 0
+            if not data__run_any_of_count47:
                 try:
                     _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count49 += 1
+                    data__run_any_of_count47 += 1
                 except Invalid: pass
-            if not data__run_any_of_count49:
+            if not data__run_any_of_count47:
                 try:
                     if not isinstance(data__run, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count49 += 1
+                    data__run_any_of_count47 += 1
                 except Invalid: pass
-            if not data__run_any_of_count49:
+            if not data__run_any_of_count47:
                 raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
         if "generation" in data_keys:
             data_keys.remove("generation")
@@ -1960,19 +1901,19 @@ def _data_session_created(data, name_prefix=None):
         if "code" in data_keys:
             data_keys.remove("code")
             data__code = data["code"]
-            data__code_any_of_count50 = 0
-            if not data__code_any_of_count50:
+            data__code_any_of_count48 = 0
+            if not data__code_any_of_count48:
                 try:
                     _line(data__code, (name_prefix or "data") + ".code")
-                    data__code_any_of_count50 += 1
+                    data__code_any_of_count48 += 1
                 except Invalid: pass
-            if not data__code_any_of_count50:
+            if not data__code_any_of_count48:
                 try:
                     if not isinstance(data__code, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".code must be null")
-                    data__code_any_of_count50 += 1
+                    data__code_any_of_count48 += 1
                 except Invalid: pass
-            if not data__code_any_of_count50:
+            if not data__code_any_of_count48:
                 raise Invalid("" + (name_prefix or "data") + ".code cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -1990,210 +1931,37 @@ def _data_session_code(data, name_prefix=None):
         if "code" in data_keys:
             data_keys.remove("code")
             data__code = data["code"]
-            data__code_any_of_count51 = 0
-            if not data__code_any_of_count51:
+            data__code_any_of_count49 = 0
+            if not data__code_any_of_count49:
                 try:
                     _line(data__code, (name_prefix or "data") + ".code")
-                    data__code_any_of_count51 += 1
+                    data__code_any_of_count49 += 1
                 except Invalid: pass
-            if not data__code_any_of_count51:
+            if not data__code_any_of_count49:
                 try:
                     if not isinstance(data__code, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".code must be null")
-                    data__code_any_of_count51 += 1
+                    data__code_any_of_count49 += 1
                 except Invalid: pass
-            if not data__code_any_of_count51:
+            if not data__code_any_of_count49:
                 raise Invalid("" + (name_prefix or "data") + ".code cannot be validated by any definition")
         if "previous" in data_keys:
             data_keys.remove("previous")
             data__previous = data["previous"]
-            data__previous_any_of_count52 = 0
-            if not data__previous_any_of_count52:
+            data__previous_any_of_count50 = 0
+            if not data__previous_any_of_count50:
                 try:
                     _line(data__previous, (name_prefix or "data") + ".previous")
-                    data__previous_any_of_count52 += 1
+                    data__previous_any_of_count50 += 1
                 except Invalid: pass
-            if not data__previous_any_of_count52:
+            if not data__previous_any_of_count50:
                 try:
                     if not isinstance(data__previous, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".previous must be null")
-                    data__previous_any_of_count52 += 1
+                    data__previous_any_of_count50 += 1
                 except Invalid: pass
-            if not data__previous_any_of_count52:
+            if not data__previous_any_of_count50:
                 raise Invalid("" + (name_prefix or "data") + ".previous cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _data_run(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['version', 'id', 'state', 'started', 'worktree', 'branch', 'base', 'agent', 'limits', 'features', 'sessions', 'crashes', 'cost_usd', 'deadline', 'stop', 'exit_code', 'ended']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
-                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
-            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
-        if "id" in data_keys:
-            data_keys.remove("id")
-            data__id = data["id"]
-            _name(data__id, (name_prefix or "data") + ".id")
-        if "state" in data_keys:
-            data_keys.remove("state")
-            data__state = data["state"]
-            if not (isinstance(data__state, str) and data__state in {'ended', 'running'}):
-                raise Invalid("" + (name_prefix or "data") + ".state must be one of ['running', 'ended']")
-        if "started" in data_keys:
-            data_keys.remove("started")
-            data__started = data["started"]
-            _time(data__started, (name_prefix or "data") + ".started")
-        if "worktree" in data_keys:
-            data_keys.remove("worktree")
-            data__worktree = data["worktree"]
-            _line(data__worktree, (name_prefix or "data") + ".worktree")
-        if "branch" in data_keys:
-            data_keys.remove("branch")
-            data__branch = data["branch"]
-            data__branch_any_of_count53 = 0
-            if not data__branch_any_of_count53:
-                try:
-                    _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count53 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count53:
-                try:
-                    if not isinstance(data__branch, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count53 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count53:
-                raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
-        if "base" in data_keys:
-            data_keys.remove("base")
-            data__base = data["base"]
-            data__base_any_of_count54 = 0
-            if not data__base_any_of_count54:
-                try:
-                    _oid(data__base, (name_prefix or "data") + ".base")
-                    data__base_any_of_count54 += 1
-                except Invalid: pass
-            if not data__base_any_of_count54:
-                try:
-                    if not isinstance(data__base, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".base must be null")
-                    data__base_any_of_count54 += 1
-                except Invalid: pass
-            if not data__base_any_of_count54:
-                raise Invalid("" + (name_prefix or "data") + ".base cannot be validated by any definition")
-        if "agent" in data_keys:
-            data_keys.remove("agent")
-            data__agent = data["agent"]
-            _line(data__agent, (name_prefix or "data") + ".agent")
-        if "limits" in data_keys:
-            data_keys.remove("limits")
-            data__limits = data["limits"]
-            if not isinstance(data__limits, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".limits must be object")
-        if "features" in data_keys:
-            data_keys.remove("features")
-            data__features = data["features"]
-            if not isinstance(data__features, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".features must be array")
-            data__features_is_list = isinstance(data__features, (list, tuple))
-            if data__features_is_list:
-                data__features_len = len(data__features)
-                if data__features_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".features must contain less than or equal to 10000 items")
-                for data__features_x, data__features_item in enumerate(data__features):
-                    _name(data__features_item, (name_prefix or "data") + ".features[{data__features_x}]".format(**locals()))
-        if "sessions" in data_keys:
-            data_keys.remove("sessions")
-            data__sessions = data["sessions"]
-            if not isinstance(data__sessions, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".sessions must be array")
-            data__sessions_is_list = isinstance(data__sessions, (list, tuple))
-            if data__sessions_is_list:
-                data__sessions_len = len(data__sessions)
-                if data__sessions_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".sessions must contain less than or equal to 10000 items")
-                for data__sessions_x, data__sessions_item in enumerate(data__sessions):
-                    _name(data__sessions_item, (name_prefix or "data") + ".sessions[{data__sessions_x}]".format(**locals()))
-        if "crashes" in data_keys:
-            data_keys.remove("crashes")
-            data__crashes = data["crashes"]
-            _count(data__crashes, (name_prefix or "data") + ".crashes")
-        if "cost_usd" in data_keys:
-            data_keys.remove("cost_usd")
-            data__costusd = data["cost_usd"]
-            _seconds(data__costusd, (name_prefix or "data") + ".cost_usd")
-        if "deadline" in data_keys:
-            data_keys.remove("deadline")
-            data__deadline = data["deadline"]
-            data__deadline_any_of_count55 = 0
-            if not data__deadline_any_of_count55:
-                try:
-                    _time(data__deadline, (name_prefix or "data") + ".deadline")
-                    data__deadline_any_of_count55 += 1
-                except Invalid: pass
-            if not data__deadline_any_of_count55:
-                try:
-                    if not isinstance(data__deadline, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".deadline must be null")
-                    data__deadline_any_of_count55 += 1
-                except Invalid: pass
-            if not data__deadline_any_of_count55:
-                raise Invalid("" + (name_prefix or "data") + ".deadline cannot be validated by any definition")
-        if "stop" in data_keys:
-            data_keys.remove("stop")
-            data__stop = data["stop"]
-            data__stop_any_of_count56 = 0
-            if not data__stop_any_of_count56:
-                try:
-                    _line(data__stop, (name_prefix or "data") + ".stop")
-                    data__stop_any_of_count56 += 1
-                except Invalid: pass
-            if not data__stop_any_of_count56:
-                try:
-                    if not isinstance(data__stop, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".stop must be null")
-                    data__stop_any_of_count56 += 1
-                except Invalid: pass
-            if not data__stop_any_of_count56:
-                raise Invalid("" + (name_prefix or "data") + ".stop cannot be validated by any definition")
-        if "exit_code" in data_keys:
-            data_keys.remove("exit_code")
-            data__exitcode = data["exit_code"]
-            if not isinstance(data__exitcode, (int, NoneType)) or isinstance(data__exitcode, bool):
-                raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer or null")
-            if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
-                if data__exitcode < -255:
-                    raise Invalid("" + (name_prefix or "data") + ".exit_code must be bigger than or equal to -255")
-                if data__exitcode > 255:
-                    raise Invalid("" + (name_prefix or "data") + ".exit_code must be smaller than or equal to 255")
-        if "ended" in data_keys:
-            data_keys.remove("ended")
-            data__ended = data["ended"]
-            data__ended_any_of_count57 = 0
-            if not data__ended_any_of_count57:
-                try:
-                    _time(data__ended, (name_prefix or "data") + ".ended")
-                    data__ended_any_of_count57 += 1
-                except Invalid: pass
-            if not data__ended_any_of_count57:
-                try:
-                    if not isinstance(data__ended, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".ended must be null")
-                    data__ended_any_of_count57 += 1
-                except Invalid: pass
-            if not data__ended_any_of_count57:
-                raise Invalid("" + (name_prefix or "data") + ".ended cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
@@ -2360,36 +2128,36 @@ def _data_head(data, name_prefix=None):
         if "old" in data_keys:
             data_keys.remove("old")
             data__old = data["old"]
-            data__old_any_of_count58 = 0
-            if not data__old_any_of_count58:
+            data__old_any_of_count51 = 0
+            if not data__old_any_of_count51:
                 try:
                     _oid(data__old, (name_prefix or "data") + ".old")
-                    data__old_any_of_count58 += 1
+                    data__old_any_of_count51 += 1
                 except Invalid: pass
-            if not data__old_any_of_count58:
+            if not data__old_any_of_count51:
                 try:
                     if not isinstance(data__old, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".old must be null")
-                    data__old_any_of_count58 += 1
+                    data__old_any_of_count51 += 1
                 except Invalid: pass
-            if not data__old_any_of_count58:
+            if not data__old_any_of_count51:
                 raise Invalid("" + (name_prefix or "data") + ".old cannot be validated by any definition")
         if "new" in data_keys:
             data_keys.remove("new")
             data__new = data["new"]
-            data__new_any_of_count59 = 0
-            if not data__new_any_of_count59:
+            data__new_any_of_count52 = 0
+            if not data__new_any_of_count52:
                 try:
                     _oid(data__new, (name_prefix or "data") + ".new")
-                    data__new_any_of_count59 += 1
+                    data__new_any_of_count52 += 1
                 except Invalid: pass
-            if not data__new_any_of_count59:
+            if not data__new_any_of_count52:
                 try:
                     if not isinstance(data__new, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".new must be null")
-                    data__new_any_of_count59 += 1
+                    data__new_any_of_count52 += 1
                 except Invalid: pass
-            if not data__new_any_of_count59:
+            if not data__new_any_of_count52:
                 raise Invalid("" + (name_prefix or "data") + ".new cannot be validated by any definition")
         if "why" in data_keys:
             data_keys.remove("why")
@@ -2432,19 +2200,19 @@ def _data_feature_status(data, name_prefix=None):
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count60 = 0
-            if not data__reason_any_of_count60:
+            data__reason_any_of_count53 = 0
+            if not data__reason_any_of_count53:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count60 += 1
+                    data__reason_any_of_count53 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count60:
+            if not data__reason_any_of_count53:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count60 += 1
+                    data__reason_any_of_count53 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count60:
+            if not data__reason_any_of_count53:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "attempts" in data_keys:
             data_keys.remove("attempts")
@@ -2518,19 +2286,19 @@ def _data_commit(data, name_prefix=None):
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count61 = 0
-            if not data__feature_any_of_count61:
+            data__feature_any_of_count54 = 0
+            if not data__feature_any_of_count54:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count61 += 1
+                    data__feature_any_of_count54 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count61:
+            if not data__feature_any_of_count54:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count61 += 1
+                    data__feature_any_of_count54 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count61:
+            if not data__feature_any_of_count54:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "bypassed" in data_keys:
             data_keys.remove("bypassed")
@@ -2544,19 +2312,19 @@ def _data_commit(data, name_prefix=None):
         if "label" in data_keys:
             data_keys.remove("label")
             data__label = data["label"]
-            data__label_any_of_count62 = 0
-            if not data__label_any_of_count62:
+            data__label_any_of_count55 = 0
+            if not data__label_any_of_count55:
                 try:
                     _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count62 += 1
+                    data__label_any_of_count55 += 1
                 except Invalid: pass
-            if not data__label_any_of_count62:
+            if not data__label_any_of_count55:
                 try:
                     if not isinstance(data__label, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count62 += 1
+                    data__label_any_of_count55 += 1
                 except Invalid: pass
-            if not data__label_any_of_count62:
+            if not data__label_any_of_count55:
                 raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2603,53 +2371,53 @@ def _data_attempt_started(data, name_prefix=None):
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count63 = 0
-            if not data__feature_any_of_count63:
+            data__feature_any_of_count56 = 0
+            if not data__feature_any_of_count56:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count63 += 1
+                    data__feature_any_of_count56 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count63:
+            if not data__feature_any_of_count56:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count63 += 1
+                    data__feature_any_of_count56 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count63:
+            if not data__feature_any_of_count56:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count64 = 0
-            if not data__head_any_of_count64:
+            data__head_any_of_count57 = 0
+            if not data__head_any_of_count57:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count64 += 1
+                    data__head_any_of_count57 += 1
                 except Invalid: pass
-            if not data__head_any_of_count64:
+            if not data__head_any_of_count57:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count64 += 1
+                    data__head_any_of_count57 += 1
                 except Invalid: pass
-            if not data__head_any_of_count64:
+            if not data__head_any_of_count57:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "log" in data_keys:
             data_keys.remove("log")
             data__log = data["log"]
-            data__log_any_of_count65 = 0
-            if not data__log_any_of_count65:
+            data__log_any_of_count58 = 0
+            if not data__log_any_of_count58:
                 try:
                     _path(data__log, (name_prefix or "data") + ".log")
-                    data__log_any_of_count65 += 1
+                    data__log_any_of_count58 += 1
                 except Invalid: pass
-            if not data__log_any_of_count65:
+            if not data__log_any_of_count58:
                 try:
                     if not isinstance(data__log, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".log must be null")
-                    data__log_any_of_count65 += 1
+                    data__log_any_of_count58 += 1
                 except Invalid: pass
-            if not data__log_any_of_count65:
+            if not data__log_any_of_count58:
                 raise Invalid("" + (name_prefix or "data") + ".log cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -2720,8 +2488,8 @@ def _data_attempt_ended(data, name_prefix=None):
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
             data__exitcode = data["exit_code"]
-            data__exitcode_any_of_count66 = 0
-            if not data__exitcode_any_of_count66:
+            data__exitcode_any_of_count59 = 0
+            if not data__exitcode_any_of_count59:
                 try:
                     if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
                         raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer")
@@ -2730,15 +2498,15 @@ def _data_attempt_ended(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".exit_code must be bigger than or equal to -255")
                         if data__exitcode > 255:
                             raise Invalid("" + (name_prefix or "data") + ".exit_code must be smaller than or equal to 255")
-                    data__exitcode_any_of_count66 += 1
+                    data__exitcode_any_of_count59 += 1
                 except Invalid: pass
-            if not data__exitcode_any_of_count66:
+            if not data__exitcode_any_of_count59:
                 try:
                     if not isinstance(data__exitcode, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".exit_code must be null")
-                    data__exitcode_any_of_count66 += 1
+                    data__exitcode_any_of_count59 += 1
                 except Invalid: pass
-            if not data__exitcode_any_of_count66:
+            if not data__exitcode_any_of_count59:
                 raise Invalid("" + (name_prefix or "data") + ".exit_code cannot be validated by any definition")
         if "reason" in data_keys:
             data_keys.remove("reason")
@@ -2747,37 +2515,96 @@ def _data_attempt_ended(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count67 = 0
-            if not data__head_any_of_count67:
+            data__head_any_of_count60 = 0
+            if not data__head_any_of_count60:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count67 += 1
+                    data__head_any_of_count60 += 1
                 except Invalid: pass
-            if not data__head_any_of_count67:
+            if not data__head_any_of_count60:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count67 += 1
+                    data__head_any_of_count60 += 1
                 except Invalid: pass
-            if not data__head_any_of_count67:
+            if not data__head_any_of_count60:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "usage" in data_keys:
             data_keys.remove("usage")
             data__usage = data["usage"]
-            data__usage_any_of_count68 = 0
-            if not data__usage_any_of_count68:
+            data__usage_any_of_count61 = 0
+            if not data__usage_any_of_count61:
                 try:
                     _usage(data__usage, (name_prefix or "data") + ".usage")
-                    data__usage_any_of_count68 += 1
+                    data__usage_any_of_count61 += 1
                 except Invalid: pass
-            if not data__usage_any_of_count68:
+            if not data__usage_any_of_count61:
                 try:
                     if not isinstance(data__usage, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".usage must be null")
-                    data__usage_any_of_count68 += 1
+                    data__usage_any_of_count61 += 1
                 except Invalid: pass
-            if not data__usage_any_of_count68:
+            if not data__usage_any_of_count61:
                 raise Invalid("" + (name_prefix or "data") + ".usage cannot be validated by any definition")
+        if data_keys:
+            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+    return data
+
+def _seen(data, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise Invalid("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['at', 'what', 'text', 'session', 'feature']) - data.keys()
+        if data__missing_keys:
+            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
+        data_keys = set(data.keys())
+        if "at" in data_keys:
+            data_keys.remove("at")
+            data__at = data["at"]
+            _time(data__at, (name_prefix or "data") + ".at")
+        if "what" in data_keys:
+            data_keys.remove("what")
+            data__what = data["what"]
+            _name(data__what, (name_prefix or "data") + ".what")
+        if "text" in data_keys:
+            data_keys.remove("text")
+            data__text = data["text"]
+            _text(data__text, (name_prefix or "data") + ".text")
+        if "session" in data_keys:
+            data_keys.remove("session")
+            data__session = data["session"]
+            data__session_any_of_count62 = 0
+            if not data__session_any_of_count62:
+                try:
+                    _name(data__session, (name_prefix or "data") + ".session")
+                    data__session_any_of_count62 += 1
+                except Invalid: pass
+            if not data__session_any_of_count62:
+                try:
+                    if not isinstance(data__session, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".session must be null")
+                    data__session_any_of_count62 += 1
+                except Invalid: pass
+            if not data__session_any_of_count62:
+                raise Invalid("" + (name_prefix or "data") + ".session cannot be validated by any definition")
+        if "feature" in data_keys:
+            data_keys.remove("feature")
+            data__feature = data["feature"]
+            data__feature_any_of_count63 = 0
+            if not data__feature_any_of_count63:
+                try:
+                    _name(data__feature, (name_prefix or "data") + ".feature")
+                    data__feature_any_of_count63 += 1
+                except Invalid: pass
+            if not data__feature_any_of_count63:
+                try:
+                    if not isinstance(data__feature, (NoneType)):
+                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
+                    data__feature_any_of_count63 += 1
+                except Invalid: pass
+            if not data__feature_any_of_count63:
+                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
@@ -2866,88 +2693,88 @@ def _document_question(data, name_prefix=None):
         if "default" in data_keys:
             data_keys.remove("default")
             data__default = data["default"]
-            data__default_any_of_count69 = 0
-            if not data__default_any_of_count69:
+            data__default_any_of_count64 = 0
+            if not data__default_any_of_count64:
                 try:
                     _text(data__default, (name_prefix or "data") + ".default")
-                    data__default_any_of_count69 += 1
+                    data__default_any_of_count64 += 1
                 except Invalid: pass
-            if not data__default_any_of_count69:
+            if not data__default_any_of_count64:
                 try:
                     if not isinstance(data__default, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".default must be null")
-                    data__default_any_of_count69 += 1
+                    data__default_any_of_count64 += 1
                 except Invalid: pass
-            if not data__default_any_of_count69:
+            if not data__default_any_of_count64:
                 raise Invalid("" + (name_prefix or "data") + ".default cannot be validated by any definition")
         if "deadline" in data_keys:
             data_keys.remove("deadline")
             data__deadline = data["deadline"]
-            data__deadline_any_of_count70 = 0
-            if not data__deadline_any_of_count70:
+            data__deadline_any_of_count65 = 0
+            if not data__deadline_any_of_count65:
                 try:
                     _time(data__deadline, (name_prefix or "data") + ".deadline")
-                    data__deadline_any_of_count70 += 1
+                    data__deadline_any_of_count65 += 1
                 except Invalid: pass
-            if not data__deadline_any_of_count70:
+            if not data__deadline_any_of_count65:
                 try:
                     if not isinstance(data__deadline, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".deadline must be null")
-                    data__deadline_any_of_count70 += 1
+                    data__deadline_any_of_count65 += 1
                 except Invalid: pass
-            if not data__deadline_any_of_count70:
+            if not data__deadline_any_of_count65:
                 raise Invalid("" + (name_prefix or "data") + ".deadline cannot be validated by any definition")
         if "answer" in data_keys:
             data_keys.remove("answer")
             data__answer = data["answer"]
-            data__answer_any_of_count71 = 0
-            if not data__answer_any_of_count71:
+            data__answer_any_of_count66 = 0
+            if not data__answer_any_of_count66:
                 try:
                     _text(data__answer, (name_prefix or "data") + ".answer")
-                    data__answer_any_of_count71 += 1
+                    data__answer_any_of_count66 += 1
                 except Invalid: pass
-            if not data__answer_any_of_count71:
+            if not data__answer_any_of_count66:
                 try:
                     if not isinstance(data__answer, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".answer must be null")
-                    data__answer_any_of_count71 += 1
+                    data__answer_any_of_count66 += 1
                 except Invalid: pass
-            if not data__answer_any_of_count71:
+            if not data__answer_any_of_count66:
                 raise Invalid("" + (name_prefix or "data") + ".answer cannot be validated by any definition")
         if "answered" in data_keys:
             data_keys.remove("answered")
             data__answered = data["answered"]
-            data__answered_any_of_count72 = 0
-            if not data__answered_any_of_count72:
+            data__answered_any_of_count67 = 0
+            if not data__answered_any_of_count67:
                 try:
                     _time(data__answered, (name_prefix or "data") + ".answered")
-                    data__answered_any_of_count72 += 1
+                    data__answered_any_of_count67 += 1
                 except Invalid: pass
-            if not data__answered_any_of_count72:
+            if not data__answered_any_of_count67:
                 try:
                     if not isinstance(data__answered, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".answered must be null")
-                    data__answered_any_of_count72 += 1
+                    data__answered_any_of_count67 += 1
                 except Invalid: pass
-            if not data__answered_any_of_count72:
+            if not data__answered_any_of_count67:
                 raise Invalid("" + (name_prefix or "data") + ".answered cannot be validated by any definition")
         if "author" in data_keys:
             data_keys.remove("author")
             data__author = data["author"]
-            data__author_any_of_count73 = 0
-            if not data__author_any_of_count73:
+            data__author_any_of_count68 = 0
+            if not data__author_any_of_count68:
                 try:
                     if not (isinstance(data__author, str) and data__author in {'deadline', 'person'}):
                         raise Invalid("" + (name_prefix or "data") + ".author must be one of ['person', 'deadline']")
-                    data__author_any_of_count73 += 1
+                    data__author_any_of_count68 += 1
                 except Invalid: pass
-            if not data__author_any_of_count73:
+            if not data__author_any_of_count68:
                 try:
                     if not isinstance(data__author, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".author must be null")
-                    data__author_any_of_count73 += 1
+                    data__author_any_of_count68 += 1
                 except Invalid: pass
-            if not data__author_any_of_count73:
+            if not data__author_any_of_count68:
                 raise Invalid("" + (name_prefix or "data") + ".author cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -3058,8 +2885,8 @@ def _proposed(data, name_prefix=None):
                 if data__verify_len > 100:
                     raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
                 for data__verify_x, data__verify_item in enumerate(data__verify):
-                    data__verify_item_any_of_count74 = 0
-                    if not data__verify_item_any_of_count74:
+                    data__verify_item_any_of_count69 = 0
+                    if not data__verify_item_any_of_count69:
                         try:
                             if not isinstance(data__verify_item, (str)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
@@ -3069,9 +2896,9 @@ def _proposed(data, name_prefix=None):
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                 if data__verify_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count74 += 1
+                            data__verify_item_any_of_count69 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count74:
+                    if not data__verify_item_any_of_count69:
                         try:
                             if not isinstance(data__verify_item, (list, tuple)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
@@ -3089,9 +2916,9 @@ def _proposed(data, name_prefix=None):
                                         data__verify_item_item_len = len(data__verify_item_item)
                                         if data__verify_item_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count74 += 1
+                            data__verify_item_any_of_count69 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count74:
+                    if not data__verify_item_any_of_count69:
                         raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -3216,53 +3043,53 @@ def _document_operation(data, name_prefix=None):
         if "after" in data_keys:
             data_keys.remove("after")
             data__after = data["after"]
-            data__after_any_of_count75 = 0
-            if not data__after_any_of_count75:
+            data__after_any_of_count70 = 0
+            if not data__after_any_of_count70:
                 try:
                     _place(data__after, (name_prefix or "data") + ".after")
-                    data__after_any_of_count75 += 1
+                    data__after_any_of_count70 += 1
                 except Invalid: pass
-            if not data__after_any_of_count75:
+            if not data__after_any_of_count70:
                 try:
                     if not isinstance(data__after, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".after must be null")
-                    data__after_any_of_count75 += 1
+                    data__after_any_of_count70 += 1
                 except Invalid: pass
-            if not data__after_any_of_count75:
+            if not data__after_any_of_count70:
                 raise Invalid("" + (name_prefix or "data") + ".after cannot be validated by any definition")
         if "target" in data_keys:
             data_keys.remove("target")
             data__target = data["target"]
-            data__target_any_of_count76 = 0
-            if not data__target_any_of_count76:
+            data__target_any_of_count71 = 0
+            if not data__target_any_of_count71:
                 try:
                     _line(data__target, (name_prefix or "data") + ".target")
-                    data__target_any_of_count76 += 1
+                    data__target_any_of_count71 += 1
                 except Invalid: pass
-            if not data__target_any_of_count76:
+            if not data__target_any_of_count71:
                 try:
                     if not isinstance(data__target, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".target must be null")
-                    data__target_any_of_count76 += 1
+                    data__target_any_of_count71 += 1
                 except Invalid: pass
-            if not data__target_any_of_count76:
+            if not data__target_any_of_count71:
                 raise Invalid("" + (name_prefix or "data") + ".target cannot be validated by any definition")
         if "feature" in data_keys:
             data_keys.remove("feature")
             data__feature = data["feature"]
-            data__feature_any_of_count77 = 0
-            if not data__feature_any_of_count77:
+            data__feature_any_of_count72 = 0
+            if not data__feature_any_of_count72:
                 try:
                     _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count77 += 1
+                    data__feature_any_of_count72 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count77:
+            if not data__feature_any_of_count72:
                 try:
                     if not isinstance(data__feature, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count77 += 1
+                    data__feature_any_of_count72 += 1
                 except Invalid: pass
-            if not data__feature_any_of_count77:
+            if not data__feature_any_of_count72:
                 raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -3279,53 +3106,53 @@ def _document_operation(data, name_prefix=None):
         if "aside" in data_keys:
             data_keys.remove("aside")
             data__aside = data["aside"]
-            data__aside_any_of_count78 = 0
-            if not data__aside_any_of_count78:
+            data__aside_any_of_count73 = 0
+            if not data__aside_any_of_count73:
                 try:
                     _path(data__aside, (name_prefix or "data") + ".aside")
-                    data__aside_any_of_count78 += 1
+                    data__aside_any_of_count73 += 1
                 except Invalid: pass
-            if not data__aside_any_of_count78:
+            if not data__aside_any_of_count73:
                 try:
                     if not isinstance(data__aside, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".aside must be null")
-                    data__aside_any_of_count78 += 1
+                    data__aside_any_of_count73 += 1
                 except Invalid: pass
-            if not data__aside_any_of_count78:
+            if not data__aside_any_of_count73:
                 raise Invalid("" + (name_prefix or "data") + ".aside cannot be validated by any definition")
         if "undoes" in data_keys:
             data_keys.remove("undoes")
             data__undoes = data["undoes"]
-            data__undoes_any_of_count79 = 0
-            if not data__undoes_any_of_count79:
+            data__undoes_any_of_count74 = 0
+            if not data__undoes_any_of_count74:
                 try:
                     _name(data__undoes, (name_prefix or "data") + ".undoes")
-                    data__undoes_any_of_count79 += 1
+                    data__undoes_any_of_count74 += 1
                 except Invalid: pass
-            if not data__undoes_any_of_count79:
+            if not data__undoes_any_of_count74:
                 try:
                     if not isinstance(data__undoes, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".undoes must be null")
-                    data__undoes_any_of_count79 += 1
+                    data__undoes_any_of_count74 += 1
                 except Invalid: pass
-            if not data__undoes_any_of_count79:
+            if not data__undoes_any_of_count74:
                 raise Invalid("" + (name_prefix or "data") + ".undoes cannot be validated by any definition")
         if "undone_by" in data_keys:
             data_keys.remove("undone_by")
             data__undoneby = data["undone_by"]
-            data__undoneby_any_of_count80 = 0
-            if not data__undoneby_any_of_count80:
+            data__undoneby_any_of_count75 = 0
+            if not data__undoneby_any_of_count75:
                 try:
                     _name(data__undoneby, (name_prefix or "data") + ".undone_by")
-                    data__undoneby_any_of_count80 += 1
+                    data__undoneby_any_of_count75 += 1
                 except Invalid: pass
-            if not data__undoneby_any_of_count80:
+            if not data__undoneby_any_of_count75:
                 try:
                     if not isinstance(data__undoneby, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".undone_by must be null")
-                    data__undoneby_any_of_count80 += 1
+                    data__undoneby_any_of_count75 += 1
                 except Invalid: pass
-            if not data__undoneby_any_of_count80:
+            if not data__undoneby_any_of_count75:
                 raise Invalid("" + (name_prefix or "data") + ".undone_by cannot be validated by any definition")
         if "commits" in data_keys:
             data_keys.remove("commits")
@@ -3355,70 +3182,70 @@ def _place(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count81 = 0
-            if not data__head_any_of_count81:
+            data__head_any_of_count76 = 0
+            if not data__head_any_of_count76:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count81 += 1
+                    data__head_any_of_count76 += 1
                 except Invalid: pass
-            if not data__head_any_of_count81:
+            if not data__head_any_of_count76:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count81 += 1
+                    data__head_any_of_count76 += 1
                 except Invalid: pass
-            if not data__head_any_of_count81:
+            if not data__head_any_of_count76:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count82 = 0
-            if not data__branch_any_of_count82:
+            data__branch_any_of_count77 = 0
+            if not data__branch_any_of_count77:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count82 += 1
+                    data__branch_any_of_count77 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count82:
+            if not data__branch_any_of_count77:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count82 += 1
+                    data__branch_any_of_count77 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count82:
+            if not data__branch_any_of_count77:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "tree" in data_keys:
             data_keys.remove("tree")
             data__tree = data["tree"]
-            data__tree_any_of_count83 = 0
-            if not data__tree_any_of_count83:
+            data__tree_any_of_count78 = 0
+            if not data__tree_any_of_count78:
                 try:
                     _oid(data__tree, (name_prefix or "data") + ".tree")
-                    data__tree_any_of_count83 += 1
+                    data__tree_any_of_count78 += 1
                 except Invalid: pass
-            if not data__tree_any_of_count83:
+            if not data__tree_any_of_count78:
                 try:
                     if not isinstance(data__tree, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".tree must be null")
-                    data__tree_any_of_count83 += 1
+                    data__tree_any_of_count78 += 1
                 except Invalid: pass
-            if not data__tree_any_of_count83:
+            if not data__tree_any_of_count78:
                 raise Invalid("" + (name_prefix or "data") + ".tree cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count84 = 0
-            if not data__checkpoint_any_of_count84:
+            data__checkpoint_any_of_count79 = 0
+            if not data__checkpoint_any_of_count79:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count84 += 1
+                    data__checkpoint_any_of_count79 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count84:
+            if not data__checkpoint_any_of_count79:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count84 += 1
+                    data__checkpoint_any_of_count79 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count84:
+            if not data__checkpoint_any_of_count79:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -3571,19 +3398,19 @@ def _document_lease(data, name_prefix=None):
         if "run" in data_keys:
             data_keys.remove("run")
             data__run = data["run"]
-            data__run_any_of_count85 = 0
-            if not data__run_any_of_count85:
+            data__run_any_of_count80 = 0
+            if not data__run_any_of_count80:
                 try:
                     _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count85 += 1
+                    data__run_any_of_count80 += 1
                 except Invalid: pass
-            if not data__run_any_of_count85:
+            if not data__run_any_of_count80:
                 try:
                     if not isinstance(data__run, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count85 += 1
+                    data__run_any_of_count80 += 1
                 except Invalid: pass
-            if not data__run_any_of_count85:
+            if not data__run_any_of_count80:
                 raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -3617,19 +3444,19 @@ def _holder(data, name_prefix=None):
         if "process_start" in data_keys:
             data_keys.remove("process_start")
             data__processstart = data["process_start"]
-            data__processstart_any_of_count86 = 0
-            if not data__processstart_any_of_count86:
+            data__processstart_any_of_count81 = 0
+            if not data__processstart_any_of_count81:
                 try:
                     _line(data__processstart, (name_prefix or "data") + ".process_start")
-                    data__processstart_any_of_count86 += 1
+                    data__processstart_any_of_count81 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count86:
+            if not data__processstart_any_of_count81:
                 try:
                     if not isinstance(data__processstart, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".process_start must be null")
-                    data__processstart_any_of_count86 += 1
+                    data__processstart_any_of_count81 += 1
                 except Invalid: pass
-            if not data__processstart_any_of_count86:
+            if not data__processstart_any_of_count81:
                 raise Invalid("" + (name_prefix or "data") + ".process_start cannot be validated by any definition")
         if "nonce" in data_keys:
             data_keys.remove("nonce")
@@ -3748,53 +3575,53 @@ def _document_handoff(data, name_prefix=None):
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count87 = 0
-            if not data__head_any_of_count87:
+            data__head_any_of_count82 = 0
+            if not data__head_any_of_count82:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count87 += 1
+                    data__head_any_of_count82 += 1
                 except Invalid: pass
-            if not data__head_any_of_count87:
+            if not data__head_any_of_count82:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count87 += 1
+                    data__head_any_of_count82 += 1
                 except Invalid: pass
-            if not data__head_any_of_count87:
+            if not data__head_any_of_count82:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count88 = 0
-            if not data__branch_any_of_count88:
+            data__branch_any_of_count83 = 0
+            if not data__branch_any_of_count83:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count88 += 1
+                    data__branch_any_of_count83 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count88:
+            if not data__branch_any_of_count83:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count88 += 1
+                    data__branch_any_of_count83 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count88:
+            if not data__branch_any_of_count83:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "checkpoint" in data_keys:
             data_keys.remove("checkpoint")
             data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count89 = 0
-            if not data__checkpoint_any_of_count89:
+            data__checkpoint_any_of_count84 = 0
+            if not data__checkpoint_any_of_count84:
                 try:
                     _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count89 += 1
+                    data__checkpoint_any_of_count84 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count89:
+            if not data__checkpoint_any_of_count84:
                 try:
                     if not isinstance(data__checkpoint, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count89 += 1
+                    data__checkpoint_any_of_count84 += 1
                 except Invalid: pass
-            if not data__checkpoint_any_of_count89:
+            if not data__checkpoint_any_of_count84:
                 raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
         if "wip" in data_keys:
             data_keys.remove("wip")
@@ -3871,36 +3698,36 @@ def _document_feature(data, name_prefix=None):
         if "started" in data_keys:
             data_keys.remove("started")
             data__started = data["started"]
-            data__started_any_of_count90 = 0
-            if not data__started_any_of_count90:
+            data__started_any_of_count85 = 0
+            if not data__started_any_of_count85:
                 try:
                     _time(data__started, (name_prefix or "data") + ".started")
-                    data__started_any_of_count90 += 1
+                    data__started_any_of_count85 += 1
                 except Invalid: pass
-            if not data__started_any_of_count90:
+            if not data__started_any_of_count85:
                 try:
                     if not isinstance(data__started, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".started must be null")
-                    data__started_any_of_count90 += 1
+                    data__started_any_of_count85 += 1
                 except Invalid: pass
-            if not data__started_any_of_count90:
+            if not data__started_any_of_count85:
                 raise Invalid("" + (name_prefix or "data") + ".started cannot be validated by any definition")
         if "finished" in data_keys:
             data_keys.remove("finished")
             data__finished = data["finished"]
-            data__finished_any_of_count91 = 0
-            if not data__finished_any_of_count91:
+            data__finished_any_of_count86 = 0
+            if not data__finished_any_of_count86:
                 try:
                     _time(data__finished, (name_prefix or "data") + ".finished")
-                    data__finished_any_of_count91 += 1
+                    data__finished_any_of_count86 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count91:
+            if not data__finished_any_of_count86:
                 try:
                     if not isinstance(data__finished, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".finished must be null")
-                    data__finished_any_of_count91 += 1
+                    data__finished_any_of_count86 += 1
                 except Invalid: pass
-            if not data__finished_any_of_count91:
+            if not data__finished_any_of_count86:
                 raise Invalid("" + (name_prefix or "data") + ".finished cannot be validated by any definition")
         if "depends_on" in data_keys:
             data_keys.remove("depends_on")
@@ -3937,8 +3764,8 @@ def _document_feature(data, name_prefix=None):
                 if data__verify_len > 100:
                     raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
                 for data__verify_x, data__verify_item in enumerate(data__verify):
-                    data__verify_item_any_of_count92 = 0
-                    if not data__verify_item_any_of_count92:
+                    data__verify_item_any_of_count87 = 0
+                    if not data__verify_item_any_of_count87:
                         try:
                             if not isinstance(data__verify_item, (str)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
@@ -3948,9 +3775,9 @@ def _document_feature(data, name_prefix=None):
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                 if data__verify_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count92 += 1
+                            data__verify_item_any_of_count87 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count92:
+                    if not data__verify_item_any_of_count87:
                         try:
                             if not isinstance(data__verify_item, (list, tuple)):
                                 raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
@@ -3968,9 +3795,9 @@ def _document_feature(data, name_prefix=None):
                                         data__verify_item_item_len = len(data__verify_item_item)
                                         if data__verify_item_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count92 += 1
+                            data__verify_item_any_of_count87 += 1
                         except Invalid: pass
-                    if not data__verify_item_any_of_count92:
+                    if not data__verify_item_any_of_count87:
                         raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
         if "paths" in data_keys:
             data_keys.remove("paths")
@@ -3987,19 +3814,19 @@ def _document_feature(data, name_prefix=None):
         if "evidence" in data_keys:
             data_keys.remove("evidence")
             data__evidence = data["evidence"]
-            data__evidence_any_of_count93 = 0
-            if not data__evidence_any_of_count93:
+            data__evidence_any_of_count88 = 0
+            if not data__evidence_any_of_count88:
                 try:
                     _evidence(data__evidence, (name_prefix or "data") + ".evidence")
-                    data__evidence_any_of_count93 += 1
+                    data__evidence_any_of_count88 += 1
                 except Invalid: pass
-            if not data__evidence_any_of_count93:
+            if not data__evidence_any_of_count88:
                 try:
                     if not isinstance(data__evidence, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".evidence must be null")
-                    data__evidence_any_of_count93 += 1
+                    data__evidence_any_of_count88 += 1
                 except Invalid: pass
-            if not data__evidence_any_of_count93:
+            if not data__evidence_any_of_count88:
                 raise Invalid("" + (name_prefix or "data") + ".evidence cannot be validated by any definition")
         if "green_before" in data_keys:
             data_keys.remove("green_before")
@@ -4018,19 +3845,19 @@ def _document_feature(data, name_prefix=None):
         if "reason" in data_keys:
             data_keys.remove("reason")
             data__reason = data["reason"]
-            data__reason_any_of_count94 = 0
-            if not data__reason_any_of_count94:
+            data__reason_any_of_count89 = 0
+            if not data__reason_any_of_count89:
                 try:
                     _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count94 += 1
+                    data__reason_any_of_count89 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count94:
+            if not data__reason_any_of_count89:
                 try:
                     if not isinstance(data__reason, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count94 += 1
+                    data__reason_any_of_count89 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count94:
+            if not data__reason_any_of_count89:
                 raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
         if "completed" in data_keys:
             data_keys.remove("completed")
@@ -4095,36 +3922,36 @@ def _evidence(data, name_prefix=None):
         if "commit" in data_keys:
             data_keys.remove("commit")
             data__commit = data["commit"]
-            data__commit_any_of_count95 = 0
-            if not data__commit_any_of_count95:
+            data__commit_any_of_count90 = 0
+            if not data__commit_any_of_count90:
                 try:
                     _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count95 += 1
+                    data__commit_any_of_count90 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count95:
+            if not data__commit_any_of_count90:
                 try:
                     if not isinstance(data__commit, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count95 += 1
+                    data__commit_any_of_count90 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count95:
+            if not data__commit_any_of_count90:
                 raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
         if "partial" in data_keys:
             data_keys.remove("partial")
             data__partial = data["partial"]
-            data__partial_any_of_count96 = 0
-            if not data__partial_any_of_count96:
+            data__partial_any_of_count91 = 0
+            if not data__partial_any_of_count91:
                 try:
                     _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count96 += 1
+                    data__partial_any_of_count91 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count96:
+            if not data__partial_any_of_count91:
                 try:
                     if not isinstance(data__partial, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count96 += 1
+                    data__partial_any_of_count91 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count96:
+            if not data__partial_any_of_count91:
                 raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
         if "commands" in data_keys:
             data_keys.remove("commands")
@@ -4171,36 +3998,36 @@ def _document_evidence(data, name_prefix=None):
         if "commit" in data_keys:
             data_keys.remove("commit")
             data__commit = data["commit"]
-            data__commit_any_of_count97 = 0
-            if not data__commit_any_of_count97:
+            data__commit_any_of_count92 = 0
+            if not data__commit_any_of_count92:
                 try:
                     _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count97 += 1
+                    data__commit_any_of_count92 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count97:
+            if not data__commit_any_of_count92:
                 try:
                     if not isinstance(data__commit, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count97 += 1
+                    data__commit_any_of_count92 += 1
                 except Invalid: pass
-            if not data__commit_any_of_count97:
+            if not data__commit_any_of_count92:
                 raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
         if "partial" in data_keys:
             data_keys.remove("partial")
             data__partial = data["partial"]
-            data__partial_any_of_count98 = 0
-            if not data__partial_any_of_count98:
+            data__partial_any_of_count93 = 0
+            if not data__partial_any_of_count93:
                 try:
                     _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count98 += 1
+                    data__partial_any_of_count93 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count98:
+            if not data__partial_any_of_count93:
                 try:
                     if not isinstance(data__partial, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count98 += 1
+                    data__partial_any_of_count93 += 1
                 except Invalid: pass
-            if not data__partial_any_of_count98:
+            if not data__partial_any_of_count93:
                 raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
         if "commands" in data_keys:
             data_keys.remove("commands")
@@ -4230,8 +4057,8 @@ def _command(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count99 = 0
-            if not data__command_any_of_count99:
+            data__command_any_of_count94 = 0
+            if not data__command_any_of_count94:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -4241,9 +4068,9 @@ def _command(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count99 += 1
+                    data__command_any_of_count94 += 1
                 except Invalid: pass
-            if not data__command_any_of_count99:
+            if not data__command_any_of_count94:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -4261,9 +4088,9 @@ def _command(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count99 += 1
+                    data__command_any_of_count94 += 1
                 except Invalid: pass
-            if not data__command_any_of_count99:
+            if not data__command_any_of_count94:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -4300,19 +4127,19 @@ def _document_config(data, name_prefix=None):
         if "project" in data_keys:
             data_keys.remove("project")
             data__project = data["project"]
-            data__project_any_of_count100 = 0
-            if not data__project_any_of_count100:
+            data__project_any_of_count95 = 0
+            if not data__project_any_of_count95:
                 try:
                     _line(data__project, (name_prefix or "data") + ".project")
-                    data__project_any_of_count100 += 1
+                    data__project_any_of_count95 += 1
                 except Invalid: pass
-            if not data__project_any_of_count100:
+            if not data__project_any_of_count95:
                 try:
                     if not isinstance(data__project, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".project must be null")
-                    data__project_any_of_count100 += 1
+                    data__project_any_of_count95 += 1
                 except Invalid: pass
-            if not data__project_any_of_count100:
+            if not data__project_any_of_count95:
                 raise Invalid("" + (name_prefix or "data") + ".project cannot be validated by any definition")
         if "session" in data_keys:
             data_keys.remove("session")
@@ -4498,8 +4325,8 @@ def _document_config(data, name_prefix=None):
                         if data__commands__health_len > 100:
                             raise Invalid("" + (name_prefix or "data") + ".commands.health must contain less than or equal to 100 items")
                         for data__commands__health_x, data__commands__health_item in enumerate(data__commands__health):
-                            data__commands__health_item_any_of_count101 = 0
-                            if not data__commands__health_item_any_of_count101:
+                            data__commands__health_item_any_of_count96 = 0
+                            if not data__commands__health_item_any_of_count96:
                                 try:
                                     if not isinstance(data__commands__health_item, (str)):
                                         raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be string")
@@ -4509,9 +4336,9 @@ def _document_config(data, name_prefix=None):
                                             raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
                                         if data__commands__health_item_len > 20000:
                                             raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                                    data__commands__health_item_any_of_count101 += 1
+                                    data__commands__health_item_any_of_count96 += 1
                                 except Invalid: pass
-                            if not data__commands__health_item_any_of_count101:
+                            if not data__commands__health_item_any_of_count96:
                                 try:
                                     if not isinstance(data__commands__health_item, (list, tuple)):
                                         raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be array")
@@ -4529,9 +4356,9 @@ def _document_config(data, name_prefix=None):
                                                 data__commands__health_item_item_len = len(data__commands__health_item_item)
                                                 if data__commands__health_item_item_len > 20000:
                                                     raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}][{data__commands__health_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                                    data__commands__health_item_any_of_count101 += 1
+                                    data__commands__health_item_any_of_count96 += 1
                                 except Invalid: pass
-                            if not data__commands__health_item_any_of_count101:
+                            if not data__commands__health_item_any_of_count96:
                                 raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " cannot be validated by any definition")
                 if data__commands_keys:
                     raise Invalid("" + (name_prefix or "data") + ".commands must not contain "+str(sorted(data__commands_keys))+" properties")
@@ -4569,36 +4396,36 @@ def _document_config(data, name_prefix=None):
                 if "model" in data__agent_keys:
                     data__agent_keys.remove("model")
                     data__agent__model = data__agent["model"]
-                    data__agent__model_any_of_count102 = 0
-                    if not data__agent__model_any_of_count102:
+                    data__agent__model_any_of_count97 = 0
+                    if not data__agent__model_any_of_count97:
                         try:
                             _line(data__agent__model, (name_prefix or "data") + ".agent.model")
-                            data__agent__model_any_of_count102 += 1
+                            data__agent__model_any_of_count97 += 1
                         except Invalid: pass
-                    if not data__agent__model_any_of_count102:
+                    if not data__agent__model_any_of_count97:
                         try:
                             if not isinstance(data__agent__model, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".agent.model must be null")
-                            data__agent__model_any_of_count102 += 1
+                            data__agent__model_any_of_count97 += 1
                         except Invalid: pass
-                    if not data__agent__model_any_of_count102:
+                    if not data__agent__model_any_of_count97:
                         raise Invalid("" + (name_prefix or "data") + ".agent.model cannot be validated by any definition")
                 if "permission_mode" in data__agent_keys:
                     data__agent_keys.remove("permission_mode")
                     data__agent__permissionmode = data__agent["permission_mode"]
-                    data__agent__permissionmode_any_of_count103 = 0
-                    if not data__agent__permissionmode_any_of_count103:
+                    data__agent__permissionmode_any_of_count98 = 0
+                    if not data__agent__permissionmode_any_of_count98:
                         try:
                             _line(data__agent__permissionmode, (name_prefix or "data") + ".agent.permission_mode")
-                            data__agent__permissionmode_any_of_count103 += 1
+                            data__agent__permissionmode_any_of_count98 += 1
                         except Invalid: pass
-                    if not data__agent__permissionmode_any_of_count103:
+                    if not data__agent__permissionmode_any_of_count98:
                         try:
                             if not isinstance(data__agent__permissionmode, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode must be null")
-                            data__agent__permissionmode_any_of_count103 += 1
+                            data__agent__permissionmode_any_of_count98 += 1
                         except Invalid: pass
-                    if not data__agent__permissionmode_any_of_count103:
+                    if not data__agent__permissionmode_any_of_count98:
                         raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode cannot be validated by any definition")
                 if "allowed_tools" in data__agent_keys:
                     data__agent_keys.remove("allowed_tools")
@@ -4670,19 +4497,19 @@ def _document_config(data, name_prefix=None):
                 if "webhook" in data__notifications_keys:
                     data__notifications_keys.remove("webhook")
                     data__notifications__webhook = data__notifications["webhook"]
-                    data__notifications__webhook_any_of_count104 = 0
-                    if not data__notifications__webhook_any_of_count104:
+                    data__notifications__webhook_any_of_count99 = 0
+                    if not data__notifications__webhook_any_of_count99:
                         try:
                             _line(data__notifications__webhook, (name_prefix or "data") + ".notifications.webhook")
-                            data__notifications__webhook_any_of_count104 += 1
+                            data__notifications__webhook_any_of_count99 += 1
                         except Invalid: pass
-                    if not data__notifications__webhook_any_of_count104:
+                    if not data__notifications__webhook_any_of_count99:
                         try:
                             if not isinstance(data__notifications__webhook, (NoneType)):
                                 raise Invalid("" + (name_prefix or "data") + ".notifications.webhook must be null")
-                            data__notifications__webhook_any_of_count104 += 1
+                            data__notifications__webhook_any_of_count99 += 1
                         except Invalid: pass
-                    if not data__notifications__webhook_any_of_count104:
+                    if not data__notifications__webhook_any_of_count99:
                         raise Invalid("" + (name_prefix or "data") + ".notifications.webhook cannot be validated by any definition")
                 if "command" in data__notifications_keys:
                     data__notifications_keys.remove("command")
@@ -4725,8 +4552,8 @@ def _span(data, name_prefix=None):
     return data
 
 def _shell(data, name_prefix=None):
-    data_any_of_count105 = 0
-    if not data_any_of_count105:
+    data_any_of_count100 = 0
+    if not data_any_of_count100:
         try:
             if not isinstance(data, (str)):
                 raise Invalid("" + (name_prefix or "data") + " must be string")
@@ -4736,9 +4563,9 @@ def _shell(data, name_prefix=None):
                     raise Invalid("" + (name_prefix or "data") + " must be longer than or equal to 1 characters")
                 if data_len > 20000:
                     raise Invalid("" + (name_prefix or "data") + " must be shorter than or equal to 20000 characters")
-            data_any_of_count105 += 1
+            data_any_of_count100 += 1
         except Invalid: pass
-    if not data_any_of_count105:
+    if not data_any_of_count100:
         try:
             if not isinstance(data, (list, tuple)):
                 raise Invalid("" + (name_prefix or "data") + " must be array")
@@ -4756,15 +4583,15 @@ def _shell(data, name_prefix=None):
                         data_item_len = len(data_item)
                         if data_item_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-            data_any_of_count105 += 1
+            data_any_of_count100 += 1
         except Invalid: pass
-    if not data_any_of_count105:
+    if not data_any_of_count100:
         try:
             if not isinstance(data, (NoneType)):
                 raise Invalid("" + (name_prefix or "data") + " must be null")
-            data_any_of_count105 += 1
+            data_any_of_count100 += 1
         except Invalid: pass
-    if not data_any_of_count105:
+    if not data_any_of_count100:
         raise Invalid("" + (name_prefix or "data") + " cannot be validated by any definition")
     return data
 
@@ -4798,19 +4625,19 @@ def _document_checkpoint(data, name_prefix=None):
         if "label" in data_keys:
             data_keys.remove("label")
             data__label = data["label"]
-            data__label_any_of_count106 = 0
-            if not data__label_any_of_count106:
+            data__label_any_of_count101 = 0
+            if not data__label_any_of_count101:
                 try:
                     _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count106 += 1
+                    data__label_any_of_count101 += 1
                 except Invalid: pass
-            if not data__label_any_of_count106:
+            if not data__label_any_of_count101:
                 try:
                     if not isinstance(data__label, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count106 += 1
+                    data__label_any_of_count101 += 1
                 except Invalid: pass
-            if not data__label_any_of_count106:
+            if not data__label_any_of_count101:
                 raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
         if "kind" in data_keys:
             data_keys.remove("kind")
@@ -4836,121 +4663,121 @@ def _document_checkpoint(data, name_prefix=None):
         if "tag" in data_keys:
             data_keys.remove("tag")
             data__tag = data["tag"]
-            data__tag_any_of_count107 = 0
-            if not data__tag_any_of_count107:
+            data__tag_any_of_count102 = 0
+            if not data__tag_any_of_count102:
                 try:
                     _line(data__tag, (name_prefix or "data") + ".tag")
-                    data__tag_any_of_count107 += 1
+                    data__tag_any_of_count102 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count107:
+            if not data__tag_any_of_count102:
                 try:
                     if not isinstance(data__tag, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".tag must be null")
-                    data__tag_any_of_count107 += 1
+                    data__tag_any_of_count102 += 1
                 except Invalid: pass
-            if not data__tag_any_of_count107:
+            if not data__tag_any_of_count102:
                 raise Invalid("" + (name_prefix or "data") + ".tag cannot be validated by any definition")
         if "text" in data_keys:
             data_keys.remove("text")
             data__text = data["text"]
-            data__text_any_of_count108 = 0
-            if not data__text_any_of_count108:
+            data__text_any_of_count103 = 0
+            if not data__text_any_of_count103:
                 try:
                     _text(data__text, (name_prefix or "data") + ".text")
-                    data__text_any_of_count108 += 1
+                    data__text_any_of_count103 += 1
                 except Invalid: pass
-            if not data__text_any_of_count108:
+            if not data__text_any_of_count103:
                 try:
                     if not isinstance(data__text, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".text must be null")
-                    data__text_any_of_count108 += 1
+                    data__text_any_of_count103 += 1
                 except Invalid: pass
-            if not data__text_any_of_count108:
+            if not data__text_any_of_count103:
                 raise Invalid("" + (name_prefix or "data") + ".text cannot be validated by any definition")
         if "index" in data_keys:
             data_keys.remove("index")
             data__index = data["index"]
-            data__index_any_of_count109 = 0
-            if not data__index_any_of_count109:
+            data__index_any_of_count104 = 0
+            if not data__index_any_of_count104:
                 try:
                     _oid(data__index, (name_prefix or "data") + ".index")
-                    data__index_any_of_count109 += 1
+                    data__index_any_of_count104 += 1
                 except Invalid: pass
-            if not data__index_any_of_count109:
+            if not data__index_any_of_count104:
                 try:
                     if not isinstance(data__index, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".index must be null")
-                    data__index_any_of_count109 += 1
+                    data__index_any_of_count104 += 1
                 except Invalid: pass
-            if not data__index_any_of_count109:
+            if not data__index_any_of_count104:
                 raise Invalid("" + (name_prefix or "data") + ".index cannot be validated by any definition")
         if "meta" in data_keys:
             data_keys.remove("meta")
             data__meta = data["meta"]
-            data__meta_any_of_count110 = 0
-            if not data__meta_any_of_count110:
+            data__meta_any_of_count105 = 0
+            if not data__meta_any_of_count105:
                 try:
                     _oid(data__meta, (name_prefix or "data") + ".meta")
-                    data__meta_any_of_count110 += 1
+                    data__meta_any_of_count105 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count110:
+            if not data__meta_any_of_count105:
                 try:
                     if not isinstance(data__meta, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".meta must be null")
-                    data__meta_any_of_count110 += 1
+                    data__meta_any_of_count105 += 1
                 except Invalid: pass
-            if not data__meta_any_of_count110:
+            if not data__meta_any_of_count105:
                 raise Invalid("" + (name_prefix or "data") + ".meta cannot be validated by any definition")
         if "head" in data_keys:
             data_keys.remove("head")
             data__head = data["head"]
-            data__head_any_of_count111 = 0
-            if not data__head_any_of_count111:
+            data__head_any_of_count106 = 0
+            if not data__head_any_of_count106:
                 try:
                     _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count111 += 1
+                    data__head_any_of_count106 += 1
                 except Invalid: pass
-            if not data__head_any_of_count111:
+            if not data__head_any_of_count106:
                 try:
                     if not isinstance(data__head, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count111 += 1
+                    data__head_any_of_count106 += 1
                 except Invalid: pass
-            if not data__head_any_of_count111:
+            if not data__head_any_of_count106:
                 raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
         if "branch" in data_keys:
             data_keys.remove("branch")
             data__branch = data["branch"]
-            data__branch_any_of_count112 = 0
-            if not data__branch_any_of_count112:
+            data__branch_any_of_count107 = 0
+            if not data__branch_any_of_count107:
                 try:
                     _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count112 += 1
+                    data__branch_any_of_count107 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count112:
+            if not data__branch_any_of_count107:
                 try:
                     if not isinstance(data__branch, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count112 += 1
+                    data__branch_any_of_count107 += 1
                 except Invalid: pass
-            if not data__branch_any_of_count112:
+            if not data__branch_any_of_count107:
                 raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
         if "operation" in data_keys:
             data_keys.remove("operation")
             data__operation = data["operation"]
-            data__operation_any_of_count113 = 0
-            if not data__operation_any_of_count113:
+            data__operation_any_of_count108 = 0
+            if not data__operation_any_of_count108:
                 try:
                     _line(data__operation, (name_prefix or "data") + ".operation")
-                    data__operation_any_of_count113 += 1
+                    data__operation_any_of_count108 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count113:
+            if not data__operation_any_of_count108:
                 try:
                     if not isinstance(data__operation, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".operation must be null")
-                    data__operation_any_of_count113 += 1
+                    data__operation_any_of_count108 += 1
                 except Invalid: pass
-            if not data__operation_any_of_count113:
+            if not data__operation_any_of_count108:
                 raise Invalid("" + (name_prefix or "data") + ".operation cannot be validated by any definition")
         if "changed" in data_keys:
             data_keys.remove("changed")
@@ -5003,36 +4830,36 @@ def _omission(data, name_prefix=None):
         if "size" in data_keys:
             data_keys.remove("size")
             data__size = data["size"]
-            data__size_any_of_count114 = 0
-            if not data__size_any_of_count114:
+            data__size_any_of_count109 = 0
+            if not data__size_any_of_count109:
                 try:
                     _count(data__size, (name_prefix or "data") + ".size")
-                    data__size_any_of_count114 += 1
+                    data__size_any_of_count109 += 1
                 except Invalid: pass
-            if not data__size_any_of_count114:
+            if not data__size_any_of_count109:
                 try:
                     if not isinstance(data__size, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".size must be null")
-                    data__size_any_of_count114 += 1
+                    data__size_any_of_count109 += 1
                 except Invalid: pass
-            if not data__size_any_of_count114:
+            if not data__size_any_of_count109:
                 raise Invalid("" + (name_prefix or "data") + ".size cannot be validated by any definition")
         if "sha256" in data_keys:
             data_keys.remove("sha256")
             data__sha256 = data["sha256"]
-            data__sha256_any_of_count115 = 0
-            if not data__sha256_any_of_count115:
+            data__sha256_any_of_count110 = 0
+            if not data__sha256_any_of_count110:
                 try:
                     _digest(data__sha256, (name_prefix or "data") + ".sha256")
-                    data__sha256_any_of_count115 += 1
+                    data__sha256_any_of_count110 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count115:
+            if not data__sha256_any_of_count110:
                 try:
                     if not isinstance(data__sha256, (NoneType)):
                         raise Invalid("" + (name_prefix or "data") + ".sha256 must be null")
-                    data__sha256_any_of_count115 += 1
+                    data__sha256_any_of_count110 += 1
                 except Invalid: pass
-            if not data__sha256_any_of_count115:
+            if not data__sha256_any_of_count110:
                 raise Invalid("" + (name_prefix or "data") + ".sha256 cannot be validated by any definition")
         if data_keys:
             raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
@@ -5104,8 +4931,8 @@ def _document_baseline(data, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            data__command_any_of_count116 = 0
-            if not data__command_any_of_count116:
+            data__command_any_of_count111 = 0
+            if not data__command_any_of_count111:
                 try:
                     if not isinstance(data__command, (str)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be string")
@@ -5115,9 +4942,9 @@ def _document_baseline(data, name_prefix=None):
                             raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
                         if data__command_len > 20000:
                             raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count116 += 1
+                    data__command_any_of_count111 += 1
                 except Invalid: pass
-            if not data__command_any_of_count116:
+            if not data__command_any_of_count111:
                 try:
                     if not isinstance(data__command, (list, tuple)):
                         raise Invalid("" + (name_prefix or "data") + ".command must be array")
@@ -5135,9 +4962,9 @@ def _document_baseline(data, name_prefix=None):
                                 data__command_item_len = len(data__command_item)
                                 if data__command_item_len > 20000:
                                     raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count116 += 1
+                    data__command_any_of_count111 += 1
                 except Invalid: pass
-            if not data__command_any_of_count116:
+            if not data__command_any_of_count111:
                 raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
         if "exit_code" in data_keys:
             data_keys.remove("exit_code")
@@ -5264,7 +5091,7 @@ RECORDS: dict[str, Any] = {
     'question': _document_question,
     'recovery': _data_recovery,
     'rewritten': _data_rewritten,
-    'run': _data_run,
+    'run': _document_run,
     'session.code': _data_session_code,
     'session.created': _data_session_created,
     'session.feature': _data_session_feature,

@@ -64,10 +64,11 @@ def call(repo, *args):
 
 
 def test_a_repository_in_order_is_all_ok(repo, store):
+    repo.write(".overnight/config.yaml", "agent: {name: command, argv: ['true']}\n")
     done = call(repo)
     assert done.returncode == 0, done.stdout
     assert {line.split()[0] for line in done.stdout.splitlines()} == {"ok"}
-    assert len(done.stdout.splitlines()) == len(doctor.CHECKS)
+    assert len(done.stdout.splitlines()) == len(doctor.CHECKS) + 1  # the agent's
     assert done.stderr == ""
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ovn import active, checkpoints, config, earlier, schema
+from ovn import active, checkpoints, config, schema
 from ovn.checkpoints import telling
 from ovn.cli.output import Output
+from ovn.earlier.configuration import configuration
 from ovn.errors import InvalidName, OvnError
 from ovn.features import exchange, progress
 from ovn.git import encoding, paths, trailers
@@ -105,7 +106,7 @@ READERS: dict[str, tuple[Callable[[bytes], object], tuple[bytes, ...]]] = {
     "snapshot commit": (_told, (MESSAGE,)),
     "commit object": (_commit, (COMMIT,)),
     "registry": (lambda data: exchange.read(data, "it"), (REGISTRY, LIST, PROGRESS.encode())),
-    "earlier configuration": (lambda data: earlier.configuration(data, "it", {}), (CONFIG,)),
+    "earlier configuration": (lambda data: configuration(data, "it", {}), (CONFIG,)),
     "progress": (_text(progress.parse), (PROGRESS.encode(),)),
     "quoted path": (_text(paths.unquote), (b'"a\\tb\\303\\274"', b"plain")),
     "owner": (_text(Owner.read), (Owner.me().line.encode(),)),

@@ -247,6 +247,7 @@ def test_a_limit_is_no_moment_to_ask(project, claude):
     assert (len(calls()), len(calls(asked=True))) == (1, 0)
 
 
+@pytest.mark.slow
 def test_an_agent_that_turns_in_circles_uses_its_attempts_up_and_the_next_feature_begins(
     project, claude, monkeypatch
 ):
