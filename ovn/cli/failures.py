@@ -10,6 +10,7 @@ import errno
 import os
 import select
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,8 @@ def settle(error: BaseException, args: Sequence[str]) -> int:
     except OSError:
         code = OUTPUT_CLOSED if _reader_is_gone() else code
         # Python would try once more at its end what stdout would not take, and exit with 120.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 
 
@@ -100,8 +102,16 @@ def _report(error: OvnError, *, as_json: bool) -> None:
         out.json({"error": {**error.facts, **fixed}})
     else:
         out.error(str(error))
-        if error.hint and Context().advice(error.kind):
+        if error.hint and _is_wanted(error):
             out.hint(error.hint)
+
+
+def _is_wanted(error: OvnError) -> bool:
+    """Tell whether nobody silenced this hint; where even that cannot be read, nobody did."""
+    try:
+        return Context().advice(error.kind)
+    except OSError:
+        return True
 
 
 def _named(error: BaseException, args: Sequence[str]) -> OvnError:

@@ -53,6 +53,9 @@ def _tell_plan(context: Context, description: dict[str, object]) -> None:
             context.out.line(f"{letter}  {path}")
     if description.get("head"):
         context.out.line(f"branch  {description['head']}")
+    kept = description.get("kept")
+    for path in kept if isinstance(kept, list) else ():
+        context.out.note(f"'{path}' stays as it is")
     lost = description.get("would_lose")
     for row in lost if isinstance(lost, list) else ():
         context.out.warning(f"would lose {row['path']} ({row['why']})")

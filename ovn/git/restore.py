@@ -69,7 +69,7 @@ class Plan:
 
     ``seen`` is how each file to replace or delete looked to the planner. ``folders`` are to be
     there, empty, for submodules that nothing is checked out of. ``kept`` are paths that stay
-    as they are although the target has them otherwise: left out of the target, a submodule's,
+    as they are although the target has them otherwise: left out of either side, a submodule's,
     or outside of a sparse checkout.
     """
 
@@ -254,6 +254,8 @@ class _Draft:
         entry = self.objects.find(self.target.tree, quote(path))
         if entry is not None and entry.kind == "blob":
             self._write(path, entry)
+        elif entry is None and path in self.left_now and not self._stays(path):
+            self.kept.add(path)  # made since, and held by nothing: it is not ours to delete
 
     def _lose(self, path: bytes, why: str) -> None:
         """Note a loss, unless what lies there is what HEAD or the target has there."""
