@@ -21,16 +21,20 @@ def parse(message: str) -> list[tuple[str, str]]:
     """Return the trailers of a message in order, folded lines joined by one space.
 
     By git's rule (its trailer.c): the last paragraph that is not the first, if all its lines
-    are trailers, or a quarter of them and one that git itself writes.
+    are trailers, or a quarter of them and one that git itself writes. Comments at the end of
+    a message are none of it.
     """
     found: list[tuple[str, str]] = []
+    folds = False  # is the line above a trailer, or of one? A text's folded line is the text's
     for line in _block(message):
         match = _LINE.match(line)
-        if line[:1].isspace() and found:
+        if not line[:1].isspace():
+            folds = match is not None
+        if match is not None:
+            found.append((match["key"], match["value"].strip()))
+        elif folds:
             key, value = found[-1]
             found[-1] = (key, f"{value} {line.strip()}".strip())
-        elif match is not None:
-            found.append((match["key"], match["value"].strip()))
     return found
 
 
@@ -58,7 +62,7 @@ def add(message: str, trailers: Iterable[tuple[str, str]]) -> str:
 def _block(message: str) -> list[str]:
     """Return the lines of the trailer block; none when the last paragraph is text."""
     lines = message.split("\n")
-    while lines and not lines[-1].strip():
+    while lines and (not lines[-1].strip() or lines[-1].startswith("#")):
         lines.pop()
     start = next((n for n in range(len(lines) - 1, -1, -1) if not lines[n].strip()), -1) + 1
     if start == 0:  # the first paragraph is the subject, whatever it looks like

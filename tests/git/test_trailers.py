@@ -25,6 +25,9 @@ MESSAGES = [
     "subject\n\nkey with space: b\nA: b\n",
     "subject\n\n---\nA: b\n",
     "\n\nsubject\n\nA: b\n",
+    "subject\n\nSigned-off-by: x <y>\na b: c\n folded\n",
+    "subject\n\nA: b\n\n# note\n",
+    "subject\n\nA: b\n\n# note\n\n# another\n",
     "subject\n",
     "",
 ]
