@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ import pytest
 from ovn.git.locate import Location, locate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 EPOCH = 1_767_323_045
 """2026-01-02T03:04:05Z, the moment of the first commit; each later one is a minute on."""
@@ -177,8 +178,22 @@ class Repo:
         return Path(self.git("rev-parse", "--absolute-git-dir"))
 
     def fsck(self) -> None:
-        """Fail the test unless git finds every object whole and every link kept."""
+        """Fail the test unless git finds every object whole and every link kept.
+
+        A child that rolls packs up takes away what git has just listed, so its end is awaited.
+        """
+        folder, end = os.fsencode(self.git_dir), time.monotonic() + 60
+        while any(b"ovn.state.rollup" in line and folder in line for line in _command_lines()):
+            assert time.monotonic() < end, "a roll-up of packs does not end"
+            time.sleep(0.02)
         self.git("fsck", "--strict", "--no-dangling")
+
+
+def _command_lines() -> Iterator[bytes]:
+    """Yield what the processes of this machine were started with."""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield file.read_bytes()
 
 
 def new_repo(
