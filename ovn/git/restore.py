@@ -177,6 +177,7 @@ class _Draft:
         self._refuse_unknown(changes)
         changes = [change for change in changes if in_scope(change.path, self.paths)]
         self.deletes = {change.path for change in changes if self._deletes(change)}
+        self.deletes |= {path for path in self.surplus if self._is_here(path)}
         for path in self.deletes & self.left_now.keys():
             self.losses[path] = self.left_now[path]
         for change in changes:
@@ -185,11 +186,9 @@ class _Draft:
         for path in (self.left_now.keys() | self.wanting) - {change.path for change in changes}:
             if in_scope(path, self.paths):
                 self._bring_back(path)
-        for path in self.surplus:
-            if in_scope(path, self.paths) and self.disk.lstat(path) is not None:
-                self.deletes.add(path)
-                if path in self.left_now:
-                    self.losses[path] = self.left_now[path]
+
+    def _is_here(self, path: bytes) -> bool:
+        return in_scope(path, self.paths) and self.disk.lstat(path) is not None
 
     def _refuse_unknown(self, changes: list[Change]) -> None:
         for wanted in self.paths:

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ovn import host
@@ -417,6 +417,9 @@ def do(repo: Any, edit: tuple[Any, ...]) -> None:
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(EDIT, max_size=10), st.lists(EDIT, max_size=10))
+@example(  # a file takes the place of a folder with a path in it that git was told not to look at
+    [("write", "dir", b"", False), ("flag", "skip-worktree", "dir/a")], [("link", "dir/a", "a")]
+)
 def test_any_state_comes_back_after_any_edits(
     make_repo: Any, kit_of: Any, tmp_path_factory: Any, first: list[Any], second: list[Any]
 ) -> None:
