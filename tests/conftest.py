@@ -53,7 +53,11 @@ KEPT = (
 )
 
 hypothesis.settings.register_profile(
-    "ovn", deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "ovn",
+    deadline=None,
+    database=None,
+    max_examples=1000 if os.environ.get("OVN_TEST_SIZE") == "long" else 40,  # each run has others
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("ovn")
 
