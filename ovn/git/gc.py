@@ -42,6 +42,11 @@ LIMIT = 12 * 3600
 EMPTY = 60
 """Seconds after which an empty ``gc.pid.lock`` is a dead git's: it writes it at once."""
 
+WINDOW = 2
+"""Objects that each is compared with for a delta. With git's ten the joining takes four times as
+long, beside the work of a night, for 0.01 % of the journals' bytes and 1.5 % of the documents';
+``git gc`` compares again."""
+
 _held = Held()
 
 
@@ -232,7 +237,8 @@ def _join(location: Location, packs: list[str]) -> str:
     where = pack.folder(location)
     oids = sorted({oid for name in packs for oid in pack.read_index((where / f"{name}.idx").read_bytes())})
     answer = Git(location).run(
-        *("-c", "pack.threads=1", "pack-objects", "--quiet", "--delta-base-offset", str(where / "pack")),
+        *("-c", "pack.threads=1", "-c", f"pack.window={WINDOW}"),
+        *("pack-objects", "--quiet", "--delta-base-offset", str(where / "pack")),
         stdin="".join(f"{oid}\n" for oid in oids).encode(),
     )
     joined = f"pack-{answer.text}"
