@@ -27,5025 +27,4268 @@ _PATTERN_4 = re.compile('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[0-9]{4,12}(?![\\s\\S]
 _PATTERN_5 = re.compile('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z(?![\\s\\S])')
 _PATTERN_6 = re.compile('^[0-9a-f]{40}(?![\\s\\S])')
 _PATTERN_7 = re.compile('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?![\\s\\S])')
+_KEYS_8 = frozenset(['version', 'layer', 'key', 'value', 'at', 'session', 'feature'])
+_KEYS_9 = frozenset(['version', 'id', 'state', 'kind', 'created', 'updated', 'worktree', 'goal', 'agent', 'branch', 'head', 'feature', 'run', 'generation', 'until', 'why', 'ended', 'checkpoint', 'checkpoints', 'baseline', 'attempts', 'commits', 'rewrites', 'notes', 'decisions', 'blockers', 'steps', 'steps_failed', 'folded', 'code'])
+_KEYS_10 = frozenset(['commit', 'kind', 'feature', 'bypassed'])
+_KEYS_11 = frozenset(['old', 'new'])
+_KEYS_12 = frozenset(['id', 'text', 'open'])
+_KEYS_13 = frozenset(['number', 'feature', 'started', 'head_from', 'log', 'pid', 'pgid', 'process_start', 'boot_id', 'ended', 'exit_code', 'reason', 'head_to'])
+_KEYS_14 = frozenset(['version', 'id', 'state', 'started', 'worktree', 'branch', 'base', 'agent', 'limits', 'features', 'sessions', 'crashes', 'cost_usd', 'deadline', 'stop', 'exit_code', 'ended'])
+_KEYS_15 = frozenset(['project', 'version', 'features', 'completed_features'])
+_KEYS_16 = frozenset(['id', 'title', 'status', 'priority', 'started', 'depends_on', 'phases', 'verify', 'paths', 'evidence', 'claimed', 'attempts'])
+_KEYS_17 = frozenset(['at', 'by', 'type', 'data'])
+_KEYS_18 = frozenset(['input', 'output', 'cached', 'cost_usd'])
+_KEYS_19 = frozenset(['id'])
+_KEYS_20 = frozenset(['label', 'state'])
+_KEYS_21 = frozenset(['name'])
+_KEYS_22 = frozenset(['name', 'attempt', 'until', 'wait', 'error'])
+_KEYS_23 = frozenset(['name', 'outcome'])
+_KEYS_24 = frozenset(['oid', 'bytes'])
+_KEYS_25 = frozenset(['name', 'payload'])
+_KEYS_26 = frozenset(['state'])
+_KEYS_27 = frozenset(['why'])
+_KEYS_28 = frozenset(['session', 'through'])
+_KEYS_29 = frozenset(['feature'])
+_KEYS_30 = frozenset(['kind', 'worktree'])
+_KEYS_31 = frozenset(['code', 'previous'])
+_KEYS_32 = frozenset(['pairs', 'why'])
+_KEYS_33 = frozenset(['verdict', 'row', 'seconds'])
+_KEYS_34 = frozenset(['text'])
+_KEYS_35 = frozenset(['layer', 'set', 'drop'])
+_KEYS_36 = frozenset(['forget', 'why'])
+_KEYS_37 = frozenset(['old', 'new', 'why'])
+_KEYS_38 = frozenset(['feature', 'status'])
+_KEYS_39 = frozenset(['checkpoint', 'operation'])
+_KEYS_40 = frozenset(['commit', 'kind'])
+_KEYS_41 = frozenset(['id', 'text'])
+_KEYS_42 = frozenset(['number', 'feature', 'head'])
+_KEYS_43 = frozenset(['number', 'pid', 'pgid', 'process_start', 'boot_id'])
+_KEYS_44 = frozenset(['number', 'exit_code', 'reason', 'head'])
+_KEYS_45 = frozenset(['at', 'what', 'text', 'session', 'feature'])
+_KEYS_46 = frozenset(['verb', 'name', 'occurrence'])
+_KEYS_47 = frozenset(['version', 'id', 'session', 'at', 'text', 'options', 'default', 'deadline', 'answer', 'answered', 'author'])
+_KEYS_48 = frozenset(['features'])
+_KEYS_49 = frozenset(['id', 'title', 'verify'])
+_KEYS_50 = frozenset([])
+_KEYS_51 = frozenset(['format', 'project_id', 'project', 'created'])
+_KEYS_52 = frozenset(['version', 'id', 'verb', 'state', 'at', 'session', 'worktree', 'before', 'after', 'target', 'feature', 'paths', 'aside', 'undoes', 'undone_by', 'commits'])
+_KEYS_53 = frozenset(['head', 'branch', 'tree', 'checkpoint'])
+_KEYS_54 = frozenset(['version', 'event', 'severity', 'title', 'text', 'project', 'run', 'branch', 'session', 'feature', 'at', 'held_back', 'facts'])
+_KEYS_55 = frozenset(['version', 'kind', 'name', 'session', 'generation', 'taken', 'holder', 'run'])
+_KEYS_56 = frozenset(['host', 'boot_id', 'pid', 'process_start', 'nonce'])
+_KEYS_57 = frozenset(['version', 'session', 'values'])
+_KEYS_58 = frozenset(['version', 'session', 'at', 'author', 'accomplished', 'next', 'blockers', 'tried', 'head', 'branch', 'checkpoint', 'wip'])
+_KEYS_59 = frozenset(['version', 'id', 'number', 'title', 'created', 'description', 'category', 'status', 'priority', 'started', 'finished', 'depends_on', 'phases', 'verify', 'paths', 'evidence', 'green_before', 'claimed', 'attempts', 'reason', 'completed'])
+_KEYS_60 = frozenset(['name', 'complete'])
+_KEYS_61 = frozenset(['feature', 'at', 'green', 'tree', 'commit', 'partial', 'commands'])
+_KEYS_62 = frozenset(['command', 'exit_code', 'seconds', 'summary', 'digest'])
+_KEYS_63 = frozenset(['id', 'session', 'label', 'kind', 'at', 'commit', 'tree', 'worktree', 'tag', 'text', 'index', 'meta', 'head', 'branch', 'operation', 'changed', 'omitted'])
+_KEYS_64 = frozenset(['path', 'why', 'size', 'sha256'])
+_KEYS_65 = frozenset(['version', 'name', 'at', 'tree', 'command', 'exit_code', 'seconds', 'summary', 'failing'])
+_KEYS_66 = frozenset(["version", "layer", "key", "value", "at", "session", "feature"])
+_KEYS_67 = frozenset(["version", "id", "state", "kind", "created", "updated", "worktree", "goal", "agent", "branch", "head", "feature", "run", "generation", "until", "why", "ended", "checkpoint", "checkpoints", "baseline", "attempts", "commits", "rewrites", "notes", "decisions", "blockers", "steps", "steps_failed", "folded", "code", "private"])
+_KEYS_68 = frozenset(["commit", "kind", "feature", "bypassed"])
+_KEYS_69 = frozenset(["old", "new"])
+_KEYS_70 = frozenset(["id", "text", "open"])
+_KEYS_71 = frozenset(["number", "feature", "started", "head_from", "log", "pid", "pgid", "process_start", "boot_id", "ended", "exit_code", "reason", "head_to", "usage"])
+_KEYS_72 = frozenset(["version", "id", "state", "started", "worktree", "branch", "base", "agent", "limits", "features", "sessions", "crashes", "cost_usd", "deadline", "stop", "exit_code", "ended", "tokens", "onto", "watch"])
+_KEYS_73 = frozenset(["seq", "at", "by", "type", "call", "data"])
+_KEYS_74 = frozenset(["input", "output", "cached", "cost_usd"])
+_KEYS_75 = frozenset(["id"])
+_KEYS_76 = frozenset(["label", "state", "checkpoint", "before"])
+_KEYS_77 = frozenset(["name", "verb", "key", "occurrence", "within", "position", "attempt", "checkpoint", "once", "first"])
+_KEYS_78 = frozenset(["name", "verb", "key", "occurrence", "within", "position", "attempt", "until", "wait", "error"])
+_KEYS_79 = frozenset(["oid", "bytes"])
+_KEYS_80 = frozenset(["name", "verb", "key", "occurrence", "within", "position", "outcome", "result", "blob", "error", "seconds", "attempts", "checkpoint", "signal"])
+_KEYS_81 = frozenset(["name", "payload"])
+_KEYS_82 = frozenset(["state", "why", "until", "generation"])
+_KEYS_83 = frozenset(["why"])
+_KEYS_84 = frozenset(["session", "through", "checkpoint", "notes", "decisions", "blockers", "values"])
+_KEYS_85 = frozenset(["feature"])
+_KEYS_86 = frozenset(["kind", "worktree", "goal", "agent", "branch", "head", "feature", "run", "generation", "code"])
+_KEYS_87 = frozenset(["code", "previous"])
+_KEYS_88 = frozenset(["pairs", "why"])
+_KEYS_89 = frozenset(["verdict", "row", "seconds", "facts"])
+_KEYS_90 = frozenset(["text"])
+_KEYS_91 = frozenset(["layer", "set", "drop"])
+_KEYS_92 = frozenset(["forget", "why"])
+_KEYS_93 = frozenset(["old", "new", "why", "ref", "pid"])
+_KEYS_94 = frozenset(["feature", "status", "reason", "attempts", "green_before"])
+_KEYS_95 = frozenset(["checkpoint", "operation"])
+_KEYS_96 = frozenset(["commit", "kind", "feature", "bypassed", "subject", "label"])
+_KEYS_97 = frozenset(["id", "text"])
+_KEYS_98 = frozenset(["number", "feature", "head", "log"])
+_KEYS_99 = frozenset(["number", "pid", "pgid", "process_start", "boot_id"])
+_KEYS_100 = frozenset(["number", "exit_code", "reason", "head", "usage"])
+_KEYS_101 = frozenset(["at", "what", "text", "session", "feature"])
+_KEYS_102 = frozenset(["verb", "name", "occurrence", "key", "within", "position"])
+_KEYS_103 = frozenset(["version", "id", "session", "at", "text", "options", "default", "deadline", "answer", "answered", "author"])
+_KEYS_104 = frozenset(["features", "commands"])
+_KEYS_105 = frozenset(["id", "title", "description", "category", "priority", "depends_on", "phases", "verify", "paths"])
+_KEYS_106 = frozenset(["setup", "baseline"])
+_KEYS_107 = frozenset(["format", "project_id", "project", "created"])
+_KEYS_108 = frozenset(["version", "id", "verb", "state", "at", "session", "worktree", "before", "after", "target", "feature", "paths", "aside", "undoes", "undone_by", "commits"])
+_KEYS_109 = frozenset(["head", "branch", "tree", "checkpoint"])
+_KEYS_110 = frozenset(["version", "event", "severity", "title", "text", "project", "run", "branch", "session", "feature", "at", "held_back", "facts"])
+_KEYS_111 = frozenset(["version", "kind", "name", "session", "generation", "taken", "holder", "run"])
+_KEYS_112 = frozenset(["host", "boot_id", "pid", "process_start", "nonce"])
+_KEYS_113 = frozenset(["version", "session", "values"])
+_KEYS_114 = frozenset(["version", "session", "at", "author", "accomplished", "next", "blockers", "tried", "head", "branch", "checkpoint", "wip"])
+_KEYS_115 = frozenset(["version", "id", "number", "title", "created", "description", "category", "status", "priority", "started", "finished", "depends_on", "phases", "verify", "paths", "evidence", "green_before", "claimed", "attempts", "reason", "completed"])
+_KEYS_116 = frozenset(["name", "complete"])
+_KEYS_117 = frozenset(["feature", "at", "green", "tree", "commit", "partial", "commands"])
+_KEYS_118 = frozenset(["command", "exit_code", "seconds", "summary", "digest"])
+_KEYS_119 = frozenset(["max_runtime_hours", "max_idle_minutes", "silence_minutes", "checkpoint_interval_minutes", "start_deadline_seconds", "stuck_minutes", "stuck_failures"])
+_KEYS_120 = frozenset(["max_cost_usd", "max_tokens", "warning_threshold_pct", "max_sessions", "max_attempts_per_feature"])
+_KEYS_121 = frozenset(["max_restarts", "backoff_base_seconds", "backoff_max_seconds"])
+_KEYS_122 = frozenset(["handoff", "protect_registry", "red_baseline"])
+_KEYS_123 = frozenset(["setup", "baseline", "health"])
+_KEYS_124 = frozenset(["name", "argv", "model", "permission_mode", "allowed_tools", "keep_failed_work"])
+_KEYS_125 = frozenset(["keep", "max_file_mb", "max_total_mb"])
+_KEYS_126 = frozenset(["webhook", "command"])
+_KEYS_127 = frozenset(["level", "format"])
+_KEYS_128 = frozenset(["project", "session", "budget", "recovery", "enforcement", "commands", "agent", "checkpoints", "notifications", "logging"])
+_KEYS_129 = frozenset(["id", "session", "label", "kind", "at", "commit", "tree", "worktree", "tag", "text", "index", "meta", "head", "branch", "operation", "changed", "omitted"])
+_KEYS_130 = frozenset(["path", "why", "size", "sha256"])
+_KEYS_131 = frozenset(["version", "name", "at", "tree", "command", "exit_code", "seconds", "summary", "failing"])
 
 
-def _document_value(data, name_prefix=None):
+def _document_value(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['version', 'layer', 'key', 'value', 'at', 'session', 'feature']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
-                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
-            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
-        if "layer" in data_keys:
-            data_keys.remove("layer")
-            data__layer = data["layer"]
-            if not (isinstance(data__layer, str) and data__layer in {'long_term', 'persistent'}):
-                raise Invalid("" + (name_prefix or "data") + ".layer must be one of ['persistent', 'long_term']")
-        if "key" in data_keys:
-            data_keys.remove("key")
-            data__key = data["key"]
-            _text(data__key, (name_prefix or "data") + ".key")
-        if "value" in data_keys:
-            data_keys.remove("value")
-            data__value = data["value"]
-        if "at" in data_keys:
-            data_keys.remove("at")
-            data__at = data["at"]
-            _time(data__at, (name_prefix or "data") + ".at")
-        if "session" in data_keys:
-            data_keys.remove("session")
-            data__session = data["session"]
-            data__session_any_of_count1 = 0
-            if not data__session_any_of_count1:
-                try:
-                    _name(data__session, (name_prefix or "data") + ".session")
-                    data__session_any_of_count1 += 1
-                except Invalid: pass
-            if not data__session_any_of_count1:
-                try:
-                    if not isinstance(data__session, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".session must be null")
-                    data__session_any_of_count1 += 1
-                except Invalid: pass
-            if not data__session_any_of_count1:
-                raise Invalid("" + (name_prefix or "data") + ".session cannot be validated by any definition")
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            data__feature_any_of_count2 = 0
-            if not data__feature_any_of_count2:
-                try:
-                    _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count2 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count2:
-                try:
-                    if not isinstance(data__feature, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count2 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count2:
-                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_8:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_8 - data.keys())))
+    if "version" in data:
+        data__version = data["version"]
+        if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+            raise Invalid(name_prefix + ".version must be integer")
+        if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+            raise Invalid(name_prefix + ".version must be one of [1]")
+    if "layer" in data:
+        data__layer = data["layer"]
+        if not (isinstance(data__layer, str) and data__layer in {'long_term', 'persistent'}):
+            raise Invalid(name_prefix + ".layer must be one of ['persistent', 'long_term']")
+    if "key" in data:
+        data__key = data["key"]
+        _text(data__key, name_prefix + ".key")
+    if "value" in data:
+        data__value = data["value"]
+    if "at" in data:
+        data__at = data["at"]
+        _time(data__at, name_prefix + ".at")
+    if "session" in data:
+        data__session = data["session"]
+        data__session_any_of_count1 = 0
+        if not data__session_any_of_count1:
+            try:
+                _name(data__session, name_prefix + ".session")
+                data__session_any_of_count1 += 1
+            except Invalid: pass
+        if not data__session_any_of_count1:
+            try:
+                if not isinstance(data__session, (NoneType)):
+                    raise Invalid(name_prefix + ".session must be null")
+                data__session_any_of_count1 += 1
+            except Invalid: pass
+        if not data__session_any_of_count1:
+            raise Invalid(name_prefix + ".session cannot be validated by any definition")
+    if "feature" in data:
+        data__feature = data["feature"]
+        data__feature_any_of_count2 = 0
+        if not data__feature_any_of_count2:
+            try:
+                _name(data__feature, name_prefix + ".feature")
+                data__feature_any_of_count2 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count2:
+            try:
+                if not isinstance(data__feature, (NoneType)):
+                    raise Invalid(name_prefix + ".feature must be null")
+                data__feature_any_of_count2 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count2:
+            raise Invalid(name_prefix + ".feature cannot be validated by any definition")
+    if not data.keys() <= _KEYS_66:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_66))+" properties")
     return data
 
-def _document_session(data, name_prefix=None):
+def _document_session(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['version', 'id', 'state', 'kind', 'created', 'updated', 'worktree', 'goal', 'agent', 'branch', 'head', 'feature', 'run', 'generation', 'until', 'why', 'ended', 'checkpoint', 'checkpoints', 'baseline', 'attempts', 'commits', 'rewrites', 'notes', 'decisions', 'blockers', 'steps', 'steps_failed', 'folded', 'code']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
-                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
-            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
-        if "id" in data_keys:
-            data_keys.remove("id")
-            data__id = data["id"]
-            _name(data__id, (name_prefix or "data") + ".id")
-        if "state" in data_keys:
-            data_keys.remove("state")
-            data__state = data["state"]
-            if not (isinstance(data__state, str) and data__state in {'abandoned', 'active', 'crashed', 'created', 'handed_off', 'rolled_back', 'waiting'}):
-                raise Invalid("" + (name_prefix or "data") + ".state must be one of ['created', 'active', 'waiting', 'handed_off', 'crashed', 'rolled_back', 'abandoned']")
-        if "kind" in data_keys:
-            data_keys.remove("kind")
-            data__kind = data["kind"]
-            if not (isinstance(data__kind, str) and data__kind in {'detached', 'manual', 'python', 'run'}):
-                raise Invalid("" + (name_prefix or "data") + ".kind must be one of ['run', 'detached', 'python', 'manual']")
-        if "created" in data_keys:
-            data_keys.remove("created")
-            data__created = data["created"]
-            _time(data__created, (name_prefix or "data") + ".created")
-        if "updated" in data_keys:
-            data_keys.remove("updated")
-            data__updated = data["updated"]
-            _time(data__updated, (name_prefix or "data") + ".updated")
-        if "worktree" in data_keys:
-            data_keys.remove("worktree")
-            data__worktree = data["worktree"]
-            _line(data__worktree, (name_prefix or "data") + ".worktree")
-        if "goal" in data_keys:
-            data_keys.remove("goal")
-            data__goal = data["goal"]
-            data__goal_any_of_count3 = 0
-            if not data__goal_any_of_count3:
-                try:
-                    _text(data__goal, (name_prefix or "data") + ".goal")
-                    data__goal_any_of_count3 += 1
-                except Invalid: pass
-            if not data__goal_any_of_count3:
-                try:
-                    if not isinstance(data__goal, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".goal must be null")
-                    data__goal_any_of_count3 += 1
-                except Invalid: pass
-            if not data__goal_any_of_count3:
-                raise Invalid("" + (name_prefix or "data") + ".goal cannot be validated by any definition")
-        if "agent" in data_keys:
-            data_keys.remove("agent")
-            data__agent = data["agent"]
-            data__agent_any_of_count4 = 0
-            if not data__agent_any_of_count4:
-                try:
-                    _line(data__agent, (name_prefix or "data") + ".agent")
-                    data__agent_any_of_count4 += 1
-                except Invalid: pass
-            if not data__agent_any_of_count4:
-                try:
-                    if not isinstance(data__agent, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".agent must be null")
-                    data__agent_any_of_count4 += 1
-                except Invalid: pass
-            if not data__agent_any_of_count4:
-                raise Invalid("" + (name_prefix or "data") + ".agent cannot be validated by any definition")
-        if "branch" in data_keys:
-            data_keys.remove("branch")
-            data__branch = data["branch"]
-            data__branch_any_of_count5 = 0
-            if not data__branch_any_of_count5:
-                try:
-                    _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count5 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count5:
-                try:
-                    if not isinstance(data__branch, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count5 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count5:
-                raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
-        if "head" in data_keys:
-            data_keys.remove("head")
-            data__head = data["head"]
-            data__head_any_of_count6 = 0
-            if not data__head_any_of_count6:
-                try:
-                    _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count6 += 1
-                except Invalid: pass
-            if not data__head_any_of_count6:
-                try:
-                    if not isinstance(data__head, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count6 += 1
-                except Invalid: pass
-            if not data__head_any_of_count6:
-                raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            data__feature_any_of_count7 = 0
-            if not data__feature_any_of_count7:
-                try:
-                    _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count7 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count7:
-                try:
-                    if not isinstance(data__feature, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count7 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count7:
-                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
-        if "run" in data_keys:
-            data_keys.remove("run")
-            data__run = data["run"]
-            data__run_any_of_count8 = 0
-            if not data__run_any_of_count8:
-                try:
-                    _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count8 += 1
-                except Invalid: pass
-            if not data__run_any_of_count8:
-                try:
-                    if not isinstance(data__run, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count8 += 1
-                except Invalid: pass
-            if not data__run_any_of_count8:
-                raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
-        if "generation" in data_keys:
-            data_keys.remove("generation")
-            data__generation = data["generation"]
-            _count(data__generation, (name_prefix or "data") + ".generation")
-        if "until" in data_keys:
-            data_keys.remove("until")
-            data__until = data["until"]
-            data__until_any_of_count9 = 0
-            if not data__until_any_of_count9:
-                try:
-                    _time(data__until, (name_prefix or "data") + ".until")
-                    data__until_any_of_count9 += 1
-                except Invalid: pass
-            if not data__until_any_of_count9:
-                try:
-                    if not isinstance(data__until, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".until must be null")
-                    data__until_any_of_count9 += 1
-                except Invalid: pass
-            if not data__until_any_of_count9:
-                raise Invalid("" + (name_prefix or "data") + ".until cannot be validated by any definition")
-        if "why" in data_keys:
-            data_keys.remove("why")
-            data__why = data["why"]
-            data__why_any_of_count10 = 0
-            if not data__why_any_of_count10:
-                try:
-                    _text(data__why, (name_prefix or "data") + ".why")
-                    data__why_any_of_count10 += 1
-                except Invalid: pass
-            if not data__why_any_of_count10:
-                try:
-                    if not isinstance(data__why, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".why must be null")
-                    data__why_any_of_count10 += 1
-                except Invalid: pass
-            if not data__why_any_of_count10:
-                raise Invalid("" + (name_prefix or "data") + ".why cannot be validated by any definition")
-        if "ended" in data_keys:
-            data_keys.remove("ended")
-            data__ended = data["ended"]
-            data__ended_any_of_count11 = 0
-            if not data__ended_any_of_count11:
-                try:
-                    _time(data__ended, (name_prefix or "data") + ".ended")
-                    data__ended_any_of_count11 += 1
-                except Invalid: pass
-            if not data__ended_any_of_count11:
-                try:
-                    if not isinstance(data__ended, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".ended must be null")
-                    data__ended_any_of_count11 += 1
-                except Invalid: pass
-            if not data__ended_any_of_count11:
-                raise Invalid("" + (name_prefix or "data") + ".ended cannot be validated by any definition")
-        if "checkpoint" in data_keys:
-            data_keys.remove("checkpoint")
-            data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count12 = 0
-            if not data__checkpoint_any_of_count12:
-                try:
-                    _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count12 += 1
-                except Invalid: pass
-            if not data__checkpoint_any_of_count12:
-                try:
-                    if not isinstance(data__checkpoint, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count12 += 1
-                except Invalid: pass
-            if not data__checkpoint_any_of_count12:
-                raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
-        if "checkpoints" in data_keys:
-            data_keys.remove("checkpoints")
-            data__checkpoints = data["checkpoints"]
-            _count(data__checkpoints, (name_prefix or "data") + ".checkpoints")
-        if "baseline" in data_keys:
-            data_keys.remove("baseline")
-            data__baseline = data["baseline"]
-            data__baseline_any_of_count13 = 0
-            if not data__baseline_any_of_count13:
-                try:
-                    _name(data__baseline, (name_prefix or "data") + ".baseline")
-                    data__baseline_any_of_count13 += 1
-                except Invalid: pass
-            if not data__baseline_any_of_count13:
-                try:
-                    if not isinstance(data__baseline, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".baseline must be null")
-                    data__baseline_any_of_count13 += 1
-                except Invalid: pass
-            if not data__baseline_any_of_count13:
-                raise Invalid("" + (name_prefix or "data") + ".baseline cannot be validated by any definition")
-        if "attempts" in data_keys:
-            data_keys.remove("attempts")
-            data__attempts = data["attempts"]
-            if not isinstance(data__attempts, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".attempts must be array")
-            data__attempts_is_list = isinstance(data__attempts, (list, tuple))
-            if data__attempts_is_list:
-                data__attempts_len = len(data__attempts)
-                if data__attempts_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".attempts must contain less than or equal to 10000 items")
-                for data__attempts_x, data__attempts_item in enumerate(data__attempts):
-                    _attempt(data__attempts_item, (name_prefix or "data") + ".attempts[{data__attempts_x}]".format(**locals()))
-        if "commits" in data_keys:
-            data_keys.remove("commits")
-            data__commits = data["commits"]
-            if not isinstance(data__commits, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".commits must be array")
-            data__commits_is_list = isinstance(data__commits, (list, tuple))
-            if data__commits_is_list:
-                data__commits_len = len(data__commits)
-                if data__commits_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".commits must contain less than or equal to 10000 items")
-                for data__commits_x, data__commits_item in enumerate(data__commits):
-                    _work(data__commits_item, (name_prefix or "data") + ".commits[{data__commits_x}]".format(**locals()))
-        if "rewrites" in data_keys:
-            data_keys.remove("rewrites")
-            data__rewrites = data["rewrites"]
-            if not isinstance(data__rewrites, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".rewrites must be array")
-            data__rewrites_is_list = isinstance(data__rewrites, (list, tuple))
-            if data__rewrites_is_list:
-                data__rewrites_len = len(data__rewrites)
-                if data__rewrites_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".rewrites must contain less than or equal to 10000 items")
-                for data__rewrites_x, data__rewrites_item in enumerate(data__rewrites):
-                    _rewrite(data__rewrites_item, (name_prefix or "data") + ".rewrites[{data__rewrites_x}]".format(**locals()))
-        if "notes" in data_keys:
-            data_keys.remove("notes")
-            data__notes = data["notes"]
-            if not isinstance(data__notes, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".notes must be array")
-            data__notes_is_list = isinstance(data__notes, (list, tuple))
-            if data__notes_is_list:
-                data__notes_len = len(data__notes)
-                if data__notes_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".notes must contain less than or equal to 10000 items")
-                for data__notes_x, data__notes_item in enumerate(data__notes):
-                    _text(data__notes_item, (name_prefix or "data") + ".notes[{data__notes_x}]".format(**locals()))
-        if "decisions" in data_keys:
-            data_keys.remove("decisions")
-            data__decisions = data["decisions"]
-            if not isinstance(data__decisions, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".decisions must be array")
-            data__decisions_is_list = isinstance(data__decisions, (list, tuple))
-            if data__decisions_is_list:
-                data__decisions_len = len(data__decisions)
-                if data__decisions_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".decisions must contain less than or equal to 10000 items")
-                for data__decisions_x, data__decisions_item in enumerate(data__decisions):
-                    _text(data__decisions_item, (name_prefix or "data") + ".decisions[{data__decisions_x}]".format(**locals()))
-        if "blockers" in data_keys:
-            data_keys.remove("blockers")
-            data__blockers = data["blockers"]
-            if not isinstance(data__blockers, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".blockers must be array")
-            data__blockers_is_list = isinstance(data__blockers, (list, tuple))
-            if data__blockers_is_list:
-                data__blockers_len = len(data__blockers)
-                if data__blockers_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".blockers must contain less than or equal to 10000 items")
-                for data__blockers_x, data__blockers_item in enumerate(data__blockers):
-                    _blocker(data__blockers_item, (name_prefix or "data") + ".blockers[{data__blockers_x}]".format(**locals()))
-        if "steps" in data_keys:
-            data_keys.remove("steps")
-            data__steps = data["steps"]
-            _count(data__steps, (name_prefix or "data") + ".steps")
-        if "steps_failed" in data_keys:
-            data_keys.remove("steps_failed")
-            data__stepsfailed = data["steps_failed"]
-            _count(data__stepsfailed, (name_prefix or "data") + ".steps_failed")
-        if "folded" in data_keys:
-            data_keys.remove("folded")
-            data__folded = data["folded"]
-            _count(data__folded, (name_prefix or "data") + ".folded")
-        if "code" in data_keys:
-            data_keys.remove("code")
-            data__code = data["code"]
-            data__code_any_of_count14 = 0
-            if not data__code_any_of_count14:
-                try:
-                    _line(data__code, (name_prefix or "data") + ".code")
-                    data__code_any_of_count14 += 1
-                except Invalid: pass
-            if not data__code_any_of_count14:
-                try:
-                    if not isinstance(data__code, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".code must be null")
-                    data__code_any_of_count14 += 1
-                except Invalid: pass
-            if not data__code_any_of_count14:
-                raise Invalid("" + (name_prefix or "data") + ".code cannot be validated by any definition")
-        if "private" in data_keys:
-            data_keys.remove("private")
-            data__private = data["private"]
-            data__private_any_of_count15 = 0
-            if not data__private_any_of_count15:
-                try:
-                    _text(data__private, (name_prefix or "data") + ".private")
-                    data__private_any_of_count15 += 1
-                except Invalid: pass
-            if not data__private_any_of_count15:
-                try:
-                    if not isinstance(data__private, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".private must be null")
-                    data__private_any_of_count15 += 1
-                except Invalid: pass
-            if not data__private_any_of_count15:
-                raise Invalid("" + (name_prefix or "data") + ".private cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_9:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_9 - data.keys())))
+    if "version" in data:
+        data__version = data["version"]
+        if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+            raise Invalid(name_prefix + ".version must be integer")
+        if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+            raise Invalid(name_prefix + ".version must be one of [1]")
+    if "id" in data:
+        data__id = data["id"]
+        _name(data__id, name_prefix + ".id")
+    if "state" in data:
+        data__state = data["state"]
+        if not (isinstance(data__state, str) and data__state in {'abandoned', 'active', 'crashed', 'created', 'handed_off', 'rolled_back', 'waiting'}):
+            raise Invalid(name_prefix + ".state must be one of ['created', 'active', 'waiting', 'handed_off', 'crashed', 'rolled_back', 'abandoned']")
+    if "kind" in data:
+        data__kind = data["kind"]
+        if not (isinstance(data__kind, str) and data__kind in {'detached', 'manual', 'python', 'run'}):
+            raise Invalid(name_prefix + ".kind must be one of ['run', 'detached', 'python', 'manual']")
+    if "created" in data:
+        data__created = data["created"]
+        _time(data__created, name_prefix + ".created")
+    if "updated" in data:
+        data__updated = data["updated"]
+        _time(data__updated, name_prefix + ".updated")
+    if "worktree" in data:
+        data__worktree = data["worktree"]
+        _line(data__worktree, name_prefix + ".worktree")
+    if "goal" in data:
+        data__goal = data["goal"]
+        data__goal_any_of_count3 = 0
+        if not data__goal_any_of_count3:
+            try:
+                _text(data__goal, name_prefix + ".goal")
+                data__goal_any_of_count3 += 1
+            except Invalid: pass
+        if not data__goal_any_of_count3:
+            try:
+                if not isinstance(data__goal, (NoneType)):
+                    raise Invalid(name_prefix + ".goal must be null")
+                data__goal_any_of_count3 += 1
+            except Invalid: pass
+        if not data__goal_any_of_count3:
+            raise Invalid(name_prefix + ".goal cannot be validated by any definition")
+    if "agent" in data:
+        data__agent = data["agent"]
+        data__agent_any_of_count4 = 0
+        if not data__agent_any_of_count4:
+            try:
+                _line(data__agent, name_prefix + ".agent")
+                data__agent_any_of_count4 += 1
+            except Invalid: pass
+        if not data__agent_any_of_count4:
+            try:
+                if not isinstance(data__agent, (NoneType)):
+                    raise Invalid(name_prefix + ".agent must be null")
+                data__agent_any_of_count4 += 1
+            except Invalid: pass
+        if not data__agent_any_of_count4:
+            raise Invalid(name_prefix + ".agent cannot be validated by any definition")
+    if "branch" in data:
+        data__branch = data["branch"]
+        data__branch_any_of_count5 = 0
+        if not data__branch_any_of_count5:
+            try:
+                _line(data__branch, name_prefix + ".branch")
+                data__branch_any_of_count5 += 1
+            except Invalid: pass
+        if not data__branch_any_of_count5:
+            try:
+                if not isinstance(data__branch, (NoneType)):
+                    raise Invalid(name_prefix + ".branch must be null")
+                data__branch_any_of_count5 += 1
+            except Invalid: pass
+        if not data__branch_any_of_count5:
+            raise Invalid(name_prefix + ".branch cannot be validated by any definition")
+    if "head" in data:
+        data__head = data["head"]
+        data__head_any_of_count6 = 0
+        if not data__head_any_of_count6:
+            try:
+                _oid(data__head, name_prefix + ".head")
+                data__head_any_of_count6 += 1
+            except Invalid: pass
+        if not data__head_any_of_count6:
+            try:
+                if not isinstance(data__head, (NoneType)):
+                    raise Invalid(name_prefix + ".head must be null")
+                data__head_any_of_count6 += 1
+            except Invalid: pass
+        if not data__head_any_of_count6:
+            raise Invalid(name_prefix + ".head cannot be validated by any definition")
+    if "feature" in data:
+        data__feature = data["feature"]
+        data__feature_any_of_count7 = 0
+        if not data__feature_any_of_count7:
+            try:
+                _name(data__feature, name_prefix + ".feature")
+                data__feature_any_of_count7 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count7:
+            try:
+                if not isinstance(data__feature, (NoneType)):
+                    raise Invalid(name_prefix + ".feature must be null")
+                data__feature_any_of_count7 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count7:
+            raise Invalid(name_prefix + ".feature cannot be validated by any definition")
+    if "run" in data:
+        data__run = data["run"]
+        data__run_any_of_count8 = 0
+        if not data__run_any_of_count8:
+            try:
+                _name(data__run, name_prefix + ".run")
+                data__run_any_of_count8 += 1
+            except Invalid: pass
+        if not data__run_any_of_count8:
+            try:
+                if not isinstance(data__run, (NoneType)):
+                    raise Invalid(name_prefix + ".run must be null")
+                data__run_any_of_count8 += 1
+            except Invalid: pass
+        if not data__run_any_of_count8:
+            raise Invalid(name_prefix + ".run cannot be validated by any definition")
+    if "generation" in data:
+        data__generation = data["generation"]
+        _count(data__generation, name_prefix + ".generation")
+    if "until" in data:
+        data__until = data["until"]
+        data__until_any_of_count9 = 0
+        if not data__until_any_of_count9:
+            try:
+                _time(data__until, name_prefix + ".until")
+                data__until_any_of_count9 += 1
+            except Invalid: pass
+        if not data__until_any_of_count9:
+            try:
+                if not isinstance(data__until, (NoneType)):
+                    raise Invalid(name_prefix + ".until must be null")
+                data__until_any_of_count9 += 1
+            except Invalid: pass
+        if not data__until_any_of_count9:
+            raise Invalid(name_prefix + ".until cannot be validated by any definition")
+    if "why" in data:
+        data__why = data["why"]
+        data__why_any_of_count10 = 0
+        if not data__why_any_of_count10:
+            try:
+                _text(data__why, name_prefix + ".why")
+                data__why_any_of_count10 += 1
+            except Invalid: pass
+        if not data__why_any_of_count10:
+            try:
+                if not isinstance(data__why, (NoneType)):
+                    raise Invalid(name_prefix + ".why must be null")
+                data__why_any_of_count10 += 1
+            except Invalid: pass
+        if not data__why_any_of_count10:
+            raise Invalid(name_prefix + ".why cannot be validated by any definition")
+    if "ended" in data:
+        data__ended = data["ended"]
+        data__ended_any_of_count11 = 0
+        if not data__ended_any_of_count11:
+            try:
+                _time(data__ended, name_prefix + ".ended")
+                data__ended_any_of_count11 += 1
+            except Invalid: pass
+        if not data__ended_any_of_count11:
+            try:
+                if not isinstance(data__ended, (NoneType)):
+                    raise Invalid(name_prefix + ".ended must be null")
+                data__ended_any_of_count11 += 1
+            except Invalid: pass
+        if not data__ended_any_of_count11:
+            raise Invalid(name_prefix + ".ended cannot be validated by any definition")
+    if "checkpoint" in data:
+        data__checkpoint = data["checkpoint"]
+        data__checkpoint_any_of_count12 = 0
+        if not data__checkpoint_any_of_count12:
+            try:
+                _checkpoint(data__checkpoint, name_prefix + ".checkpoint")
+                data__checkpoint_any_of_count12 += 1
+            except Invalid: pass
+        if not data__checkpoint_any_of_count12:
+            try:
+                if not isinstance(data__checkpoint, (NoneType)):
+                    raise Invalid(name_prefix + ".checkpoint must be null")
+                data__checkpoint_any_of_count12 += 1
+            except Invalid: pass
+        if not data__checkpoint_any_of_count12:
+            raise Invalid(name_prefix + ".checkpoint cannot be validated by any definition")
+    if "checkpoints" in data:
+        data__checkpoints = data["checkpoints"]
+        _count(data__checkpoints, name_prefix + ".checkpoints")
+    if "baseline" in data:
+        data__baseline = data["baseline"]
+        data__baseline_any_of_count13 = 0
+        if not data__baseline_any_of_count13:
+            try:
+                _name(data__baseline, name_prefix + ".baseline")
+                data__baseline_any_of_count13 += 1
+            except Invalid: pass
+        if not data__baseline_any_of_count13:
+            try:
+                if not isinstance(data__baseline, (NoneType)):
+                    raise Invalid(name_prefix + ".baseline must be null")
+                data__baseline_any_of_count13 += 1
+            except Invalid: pass
+        if not data__baseline_any_of_count13:
+            raise Invalid(name_prefix + ".baseline cannot be validated by any definition")
+    if "attempts" in data:
+        data__attempts = data["attempts"]
+        if not isinstance(data__attempts, (list, tuple)):
+            raise Invalid(name_prefix + ".attempts must be array")
+        data__attempts_len = len(data__attempts)
+        if data__attempts_len > 10000:
+            raise Invalid(name_prefix + ".attempts must contain less than or equal to 10000 items")
+        for data__attempts_x, data__attempts_item in enumerate(data__attempts):
+            _attempt(data__attempts_item, name_prefix + ".attempts[{data__attempts_x}]".format(**locals()))
+    if "commits" in data:
+        data__commits = data["commits"]
+        if not isinstance(data__commits, (list, tuple)):
+            raise Invalid(name_prefix + ".commits must be array")
+        data__commits_len = len(data__commits)
+        if data__commits_len > 10000:
+            raise Invalid(name_prefix + ".commits must contain less than or equal to 10000 items")
+        for data__commits_x, data__commits_item in enumerate(data__commits):
+            _work(data__commits_item, name_prefix + ".commits[{data__commits_x}]".format(**locals()))
+    if "rewrites" in data:
+        data__rewrites = data["rewrites"]
+        if not isinstance(data__rewrites, (list, tuple)):
+            raise Invalid(name_prefix + ".rewrites must be array")
+        data__rewrites_len = len(data__rewrites)
+        if data__rewrites_len > 10000:
+            raise Invalid(name_prefix + ".rewrites must contain less than or equal to 10000 items")
+        for data__rewrites_x, data__rewrites_item in enumerate(data__rewrites):
+            _rewrite(data__rewrites_item, name_prefix + ".rewrites[{data__rewrites_x}]".format(**locals()))
+    if "notes" in data:
+        data__notes = data["notes"]
+        if not isinstance(data__notes, (list, tuple)):
+            raise Invalid(name_prefix + ".notes must be array")
+        data__notes_len = len(data__notes)
+        if data__notes_len > 10000:
+            raise Invalid(name_prefix + ".notes must contain less than or equal to 10000 items")
+        for data__notes_x, data__notes_item in enumerate(data__notes):
+            _text(data__notes_item, name_prefix + ".notes[{data__notes_x}]".format(**locals()))
+    if "decisions" in data:
+        data__decisions = data["decisions"]
+        if not isinstance(data__decisions, (list, tuple)):
+            raise Invalid(name_prefix + ".decisions must be array")
+        data__decisions_len = len(data__decisions)
+        if data__decisions_len > 10000:
+            raise Invalid(name_prefix + ".decisions must contain less than or equal to 10000 items")
+        for data__decisions_x, data__decisions_item in enumerate(data__decisions):
+            _text(data__decisions_item, name_prefix + ".decisions[{data__decisions_x}]".format(**locals()))
+    if "blockers" in data:
+        data__blockers = data["blockers"]
+        if not isinstance(data__blockers, (list, tuple)):
+            raise Invalid(name_prefix + ".blockers must be array")
+        data__blockers_len = len(data__blockers)
+        if data__blockers_len > 10000:
+            raise Invalid(name_prefix + ".blockers must contain less than or equal to 10000 items")
+        for data__blockers_x, data__blockers_item in enumerate(data__blockers):
+            _blocker(data__blockers_item, name_prefix + ".blockers[{data__blockers_x}]".format(**locals()))
+    if "steps" in data:
+        data__steps = data["steps"]
+        _count(data__steps, name_prefix + ".steps")
+    if "steps_failed" in data:
+        data__stepsfailed = data["steps_failed"]
+        _count(data__stepsfailed, name_prefix + ".steps_failed")
+    if "folded" in data:
+        data__folded = data["folded"]
+        _count(data__folded, name_prefix + ".folded")
+    if "code" in data:
+        data__code = data["code"]
+        data__code_any_of_count14 = 0
+        if not data__code_any_of_count14:
+            try:
+                _line(data__code, name_prefix + ".code")
+                data__code_any_of_count14 += 1
+            except Invalid: pass
+        if not data__code_any_of_count14:
+            try:
+                if not isinstance(data__code, (NoneType)):
+                    raise Invalid(name_prefix + ".code must be null")
+                data__code_any_of_count14 += 1
+            except Invalid: pass
+        if not data__code_any_of_count14:
+            raise Invalid(name_prefix + ".code cannot be validated by any definition")
+    if "private" in data:
+        data__private = data["private"]
+        data__private_any_of_count15 = 0
+        if not data__private_any_of_count15:
+            try:
+                _text(data__private, name_prefix + ".private")
+                data__private_any_of_count15 += 1
+            except Invalid: pass
+        if not data__private_any_of_count15:
+            try:
+                if not isinstance(data__private, (NoneType)):
+                    raise Invalid(name_prefix + ".private must be null")
+                data__private_any_of_count15 += 1
+            except Invalid: pass
+        if not data__private_any_of_count15:
+            raise Invalid(name_prefix + ".private cannot be validated by any definition")
+    if not data.keys() <= _KEYS_67:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_67))+" properties")
     return data
 
-def _work(data, name_prefix=None):
+def _work(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['commit', 'kind', 'feature', 'bypassed']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "commit" in data_keys:
-            data_keys.remove("commit")
-            data__commit = data["commit"]
-            _oid(data__commit, (name_prefix or "data") + ".commit")
-        if "kind" in data_keys:
-            data_keys.remove("kind")
-            data__kind = data["kind"]
-            if not (isinstance(data__kind, str) and data__kind in {'foreign', 'own'}):
-                raise Invalid("" + (name_prefix or "data") + ".kind must be one of ['own', 'foreign']")
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            data__feature_any_of_count16 = 0
-            if not data__feature_any_of_count16:
-                try:
-                    _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count16 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count16:
-                try:
-                    if not isinstance(data__feature, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count16 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count16:
-                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
-        if "bypassed" in data_keys:
-            data_keys.remove("bypassed")
-            data__bypassed = data["bypassed"]
-            if not isinstance(data__bypassed, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".bypassed must be boolean")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_10:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_10 - data.keys())))
+    if "commit" in data:
+        data__commit = data["commit"]
+        _oid(data__commit, name_prefix + ".commit")
+    if "kind" in data:
+        data__kind = data["kind"]
+        if not (isinstance(data__kind, str) and data__kind in {'foreign', 'own'}):
+            raise Invalid(name_prefix + ".kind must be one of ['own', 'foreign']")
+    if "feature" in data:
+        data__feature = data["feature"]
+        data__feature_any_of_count16 = 0
+        if not data__feature_any_of_count16:
+            try:
+                _name(data__feature, name_prefix + ".feature")
+                data__feature_any_of_count16 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count16:
+            try:
+                if not isinstance(data__feature, (NoneType)):
+                    raise Invalid(name_prefix + ".feature must be null")
+                data__feature_any_of_count16 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count16:
+            raise Invalid(name_prefix + ".feature cannot be validated by any definition")
+    if "bypassed" in data:
+        data__bypassed = data["bypassed"]
+        if not isinstance(data__bypassed, (bool)):
+            raise Invalid(name_prefix + ".bypassed must be boolean")
+    if not data.keys() <= _KEYS_68:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_68))+" properties")
     return data
 
-def _rewrite(data, name_prefix=None):
+def _rewrite(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['old', 'new']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "old" in data_keys:
-            data_keys.remove("old")
-            data__old = data["old"]
-            _oid(data__old, (name_prefix or "data") + ".old")
-        if "new" in data_keys:
-            data_keys.remove("new")
-            data__new = data["new"]
-            _oid(data__new, (name_prefix or "data") + ".new")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_11:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_11 - data.keys())))
+    if "old" in data:
+        data__old = data["old"]
+        _oid(data__old, name_prefix + ".old")
+    if "new" in data:
+        data__new = data["new"]
+        _oid(data__new, name_prefix + ".new")
+    if not data.keys() <= _KEYS_69:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_69))+" properties")
     return data
 
-def _blocker(data, name_prefix=None):
+def _blocker(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['id', 'text', 'open']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "id" in data_keys:
-            data_keys.remove("id")
-            data__id = data["id"]
-            _line(data__id, (name_prefix or "data") + ".id")
-        if "text" in data_keys:
-            data_keys.remove("text")
-            data__text = data["text"]
-            _text(data__text, (name_prefix or "data") + ".text")
-        if "open" in data_keys:
-            data_keys.remove("open")
-            data__open = data["open"]
-            if not isinstance(data__open, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".open must be boolean")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_12:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_12 - data.keys())))
+    if "id" in data:
+        data__id = data["id"]
+        _line(data__id, name_prefix + ".id")
+    if "text" in data:
+        data__text = data["text"]
+        _text(data__text, name_prefix + ".text")
+    if "open" in data:
+        data__open = data["open"]
+        if not isinstance(data__open, (bool)):
+            raise Invalid(name_prefix + ".open must be boolean")
+    if not data.keys() <= _KEYS_70:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_70))+" properties")
     return data
 
-def _attempt(data, name_prefix=None):
+def _attempt(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['number', 'feature', 'started', 'head_from', 'log', 'pid', 'pgid', 'process_start', 'boot_id', 'ended', 'exit_code', 'reason', 'head_to']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "number" in data_keys:
-            data_keys.remove("number")
-            data__number = data["number"]
-            if not isinstance(data__number, (int)) or isinstance(data__number, bool):
-                raise Invalid("" + (name_prefix or "data") + ".number must be integer")
-            if isinstance(data__number, (int, float)) and not isinstance(data__number, bool):
-                if data__number < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".number must be bigger than or equal to 1")
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            data__feature_any_of_count17 = 0
-            if not data__feature_any_of_count17:
-                try:
-                    _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count17 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count17:
-                try:
-                    if not isinstance(data__feature, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count17 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count17:
-                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
-        if "started" in data_keys:
-            data_keys.remove("started")
-            data__started = data["started"]
-            _time(data__started, (name_prefix or "data") + ".started")
-        if "head_from" in data_keys:
-            data_keys.remove("head_from")
-            data__headfrom = data["head_from"]
-            data__headfrom_any_of_count18 = 0
-            if not data__headfrom_any_of_count18:
-                try:
-                    _oid(data__headfrom, (name_prefix or "data") + ".head_from")
-                    data__headfrom_any_of_count18 += 1
-                except Invalid: pass
-            if not data__headfrom_any_of_count18:
-                try:
-                    if not isinstance(data__headfrom, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".head_from must be null")
-                    data__headfrom_any_of_count18 += 1
-                except Invalid: pass
-            if not data__headfrom_any_of_count18:
-                raise Invalid("" + (name_prefix or "data") + ".head_from cannot be validated by any definition")
-        if "log" in data_keys:
-            data_keys.remove("log")
-            data__log = data["log"]
-            data__log_any_of_count19 = 0
-            if not data__log_any_of_count19:
-                try:
-                    _path(data__log, (name_prefix or "data") + ".log")
-                    data__log_any_of_count19 += 1
-                except Invalid: pass
-            if not data__log_any_of_count19:
-                try:
-                    if not isinstance(data__log, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".log must be null")
-                    data__log_any_of_count19 += 1
-                except Invalid: pass
-            if not data__log_any_of_count19:
-                raise Invalid("" + (name_prefix or "data") + ".log cannot be validated by any definition")
-        if "pid" in data_keys:
-            data_keys.remove("pid")
-            data__pid = data["pid"]
-            if not isinstance(data__pid, (int, NoneType)) or isinstance(data__pid, bool):
-                raise Invalid("" + (name_prefix or "data") + ".pid must be integer or null")
-            if isinstance(data__pid, (int, float)) and not isinstance(data__pid, bool):
-                if data__pid < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".pid must be bigger than or equal to 1")
-        if "pgid" in data_keys:
-            data_keys.remove("pgid")
-            data__pgid = data["pgid"]
-            if not isinstance(data__pgid, (int, NoneType)) or isinstance(data__pgid, bool):
-                raise Invalid("" + (name_prefix or "data") + ".pgid must be integer or null")
-            if isinstance(data__pgid, (int, float)) and not isinstance(data__pgid, bool):
-                if data__pgid < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".pgid must be bigger than or equal to 1")
-        if "process_start" in data_keys:
-            data_keys.remove("process_start")
-            data__processstart = data["process_start"]
-            data__processstart_any_of_count20 = 0
-            if not data__processstart_any_of_count20:
-                try:
-                    _line(data__processstart, (name_prefix or "data") + ".process_start")
-                    data__processstart_any_of_count20 += 1
-                except Invalid: pass
-            if not data__processstart_any_of_count20:
-                try:
-                    if not isinstance(data__processstart, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".process_start must be null")
-                    data__processstart_any_of_count20 += 1
-                except Invalid: pass
-            if not data__processstart_any_of_count20:
-                raise Invalid("" + (name_prefix or "data") + ".process_start cannot be validated by any definition")
-        if "boot_id" in data_keys:
-            data_keys.remove("boot_id")
-            data__bootid = data["boot_id"]
-            data__bootid_any_of_count21 = 0
-            if not data__bootid_any_of_count21:
-                try:
-                    _line(data__bootid, (name_prefix or "data") + ".boot_id")
-                    data__bootid_any_of_count21 += 1
-                except Invalid: pass
-            if not data__bootid_any_of_count21:
-                try:
-                    if not isinstance(data__bootid, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".boot_id must be null")
-                    data__bootid_any_of_count21 += 1
-                except Invalid: pass
-            if not data__bootid_any_of_count21:
-                raise Invalid("" + (name_prefix or "data") + ".boot_id cannot be validated by any definition")
-        if "ended" in data_keys:
-            data_keys.remove("ended")
-            data__ended = data["ended"]
-            data__ended_any_of_count22 = 0
-            if not data__ended_any_of_count22:
-                try:
-                    _time(data__ended, (name_prefix or "data") + ".ended")
-                    data__ended_any_of_count22 += 1
-                except Invalid: pass
-            if not data__ended_any_of_count22:
-                try:
-                    if not isinstance(data__ended, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".ended must be null")
-                    data__ended_any_of_count22 += 1
-                except Invalid: pass
-            if not data__ended_any_of_count22:
-                raise Invalid("" + (name_prefix or "data") + ".ended cannot be validated by any definition")
-        if "exit_code" in data_keys:
-            data_keys.remove("exit_code")
-            data__exitcode = data["exit_code"]
-            if not isinstance(data__exitcode, (int, NoneType)) or isinstance(data__exitcode, bool):
-                raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer or null")
-            if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
-                if data__exitcode < -255:
-                    raise Invalid("" + (name_prefix or "data") + ".exit_code must be bigger than or equal to -255")
-                if data__exitcode > 255:
-                    raise Invalid("" + (name_prefix or "data") + ".exit_code must be smaller than or equal to 255")
-        if "reason" in data_keys:
-            data_keys.remove("reason")
-            data__reason = data["reason"]
-            data__reason_any_of_count23 = 0
-            if not data__reason_any_of_count23:
-                try:
-                    _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count23 += 1
-                except Invalid: pass
-            if not data__reason_any_of_count23:
-                try:
-                    if not isinstance(data__reason, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count23 += 1
-                except Invalid: pass
-            if not data__reason_any_of_count23:
-                raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
-        if "head_to" in data_keys:
-            data_keys.remove("head_to")
-            data__headto = data["head_to"]
-            data__headto_any_of_count24 = 0
-            if not data__headto_any_of_count24:
-                try:
-                    _oid(data__headto, (name_prefix or "data") + ".head_to")
-                    data__headto_any_of_count24 += 1
-                except Invalid: pass
-            if not data__headto_any_of_count24:
-                try:
-                    if not isinstance(data__headto, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".head_to must be null")
-                    data__headto_any_of_count24 += 1
-                except Invalid: pass
-            if not data__headto_any_of_count24:
-                raise Invalid("" + (name_prefix or "data") + ".head_to cannot be validated by any definition")
-        if "usage" in data_keys:
-            data_keys.remove("usage")
-            data__usage = data["usage"]
-            data__usage_any_of_count25 = 0
-            if not data__usage_any_of_count25:
-                try:
-                    _usage(data__usage, (name_prefix or "data") + ".usage")
-                    data__usage_any_of_count25 += 1
-                except Invalid: pass
-            if not data__usage_any_of_count25:
-                try:
-                    if not isinstance(data__usage, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".usage must be null")
-                    data__usage_any_of_count25 += 1
-                except Invalid: pass
-            if not data__usage_any_of_count25:
-                raise Invalid("" + (name_prefix or "data") + ".usage cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_13:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_13 - data.keys())))
+    if "number" in data:
+        data__number = data["number"]
+        if not isinstance(data__number, (int)) or isinstance(data__number, bool):
+            raise Invalid(name_prefix + ".number must be integer")
+        if data__number < 1:
+            raise Invalid(name_prefix + ".number must be bigger than or equal to 1")
+    if "feature" in data:
+        data__feature = data["feature"]
+        data__feature_any_of_count17 = 0
+        if not data__feature_any_of_count17:
+            try:
+                _name(data__feature, name_prefix + ".feature")
+                data__feature_any_of_count17 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count17:
+            try:
+                if not isinstance(data__feature, (NoneType)):
+                    raise Invalid(name_prefix + ".feature must be null")
+                data__feature_any_of_count17 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count17:
+            raise Invalid(name_prefix + ".feature cannot be validated by any definition")
+    if "started" in data:
+        data__started = data["started"]
+        _time(data__started, name_prefix + ".started")
+    if "head_from" in data:
+        data__headfrom = data["head_from"]
+        data__headfrom_any_of_count18 = 0
+        if not data__headfrom_any_of_count18:
+            try:
+                _oid(data__headfrom, name_prefix + ".head_from")
+                data__headfrom_any_of_count18 += 1
+            except Invalid: pass
+        if not data__headfrom_any_of_count18:
+            try:
+                if not isinstance(data__headfrom, (NoneType)):
+                    raise Invalid(name_prefix + ".head_from must be null")
+                data__headfrom_any_of_count18 += 1
+            except Invalid: pass
+        if not data__headfrom_any_of_count18:
+            raise Invalid(name_prefix + ".head_from cannot be validated by any definition")
+    if "log" in data:
+        data__log = data["log"]
+        data__log_any_of_count19 = 0
+        if not data__log_any_of_count19:
+            try:
+                _path(data__log, name_prefix + ".log")
+                data__log_any_of_count19 += 1
+            except Invalid: pass
+        if not data__log_any_of_count19:
+            try:
+                if not isinstance(data__log, (NoneType)):
+                    raise Invalid(name_prefix + ".log must be null")
+                data__log_any_of_count19 += 1
+            except Invalid: pass
+        if not data__log_any_of_count19:
+            raise Invalid(name_prefix + ".log cannot be validated by any definition")
+    if "pid" in data:
+        data__pid = data["pid"]
+        if not isinstance(data__pid, (int, NoneType)) or isinstance(data__pid, bool):
+            raise Invalid(name_prefix + ".pid must be integer or null")
+        if isinstance(data__pid, (int, float)) and not isinstance(data__pid, bool):
+            if data__pid < 1:
+                raise Invalid(name_prefix + ".pid must be bigger than or equal to 1")
+    if "pgid" in data:
+        data__pgid = data["pgid"]
+        if not isinstance(data__pgid, (int, NoneType)) or isinstance(data__pgid, bool):
+            raise Invalid(name_prefix + ".pgid must be integer or null")
+        if isinstance(data__pgid, (int, float)) and not isinstance(data__pgid, bool):
+            if data__pgid < 1:
+                raise Invalid(name_prefix + ".pgid must be bigger than or equal to 1")
+    if "process_start" in data:
+        data__processstart = data["process_start"]
+        data__processstart_any_of_count20 = 0
+        if not data__processstart_any_of_count20:
+            try:
+                _line(data__processstart, name_prefix + ".process_start")
+                data__processstart_any_of_count20 += 1
+            except Invalid: pass
+        if not data__processstart_any_of_count20:
+            try:
+                if not isinstance(data__processstart, (NoneType)):
+                    raise Invalid(name_prefix + ".process_start must be null")
+                data__processstart_any_of_count20 += 1
+            except Invalid: pass
+        if not data__processstart_any_of_count20:
+            raise Invalid(name_prefix + ".process_start cannot be validated by any definition")
+    if "boot_id" in data:
+        data__bootid = data["boot_id"]
+        data__bootid_any_of_count21 = 0
+        if not data__bootid_any_of_count21:
+            try:
+                _line(data__bootid, name_prefix + ".boot_id")
+                data__bootid_any_of_count21 += 1
+            except Invalid: pass
+        if not data__bootid_any_of_count21:
+            try:
+                if not isinstance(data__bootid, (NoneType)):
+                    raise Invalid(name_prefix + ".boot_id must be null")
+                data__bootid_any_of_count21 += 1
+            except Invalid: pass
+        if not data__bootid_any_of_count21:
+            raise Invalid(name_prefix + ".boot_id cannot be validated by any definition")
+    if "ended" in data:
+        data__ended = data["ended"]
+        data__ended_any_of_count22 = 0
+        if not data__ended_any_of_count22:
+            try:
+                _time(data__ended, name_prefix + ".ended")
+                data__ended_any_of_count22 += 1
+            except Invalid: pass
+        if not data__ended_any_of_count22:
+            try:
+                if not isinstance(data__ended, (NoneType)):
+                    raise Invalid(name_prefix + ".ended must be null")
+                data__ended_any_of_count22 += 1
+            except Invalid: pass
+        if not data__ended_any_of_count22:
+            raise Invalid(name_prefix + ".ended cannot be validated by any definition")
+    if "exit_code" in data:
+        data__exitcode = data["exit_code"]
+        if not isinstance(data__exitcode, (int, NoneType)) or isinstance(data__exitcode, bool):
+            raise Invalid(name_prefix + ".exit_code must be integer or null")
+        if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
+            if data__exitcode < -255:
+                raise Invalid(name_prefix + ".exit_code must be bigger than or equal to -255")
+            if data__exitcode > 255:
+                raise Invalid(name_prefix + ".exit_code must be smaller than or equal to 255")
+    if "reason" in data:
+        data__reason = data["reason"]
+        data__reason_any_of_count23 = 0
+        if not data__reason_any_of_count23:
+            try:
+                _text(data__reason, name_prefix + ".reason")
+                data__reason_any_of_count23 += 1
+            except Invalid: pass
+        if not data__reason_any_of_count23:
+            try:
+                if not isinstance(data__reason, (NoneType)):
+                    raise Invalid(name_prefix + ".reason must be null")
+                data__reason_any_of_count23 += 1
+            except Invalid: pass
+        if not data__reason_any_of_count23:
+            raise Invalid(name_prefix + ".reason cannot be validated by any definition")
+    if "head_to" in data:
+        data__headto = data["head_to"]
+        data__headto_any_of_count24 = 0
+        if not data__headto_any_of_count24:
+            try:
+                _oid(data__headto, name_prefix + ".head_to")
+                data__headto_any_of_count24 += 1
+            except Invalid: pass
+        if not data__headto_any_of_count24:
+            try:
+                if not isinstance(data__headto, (NoneType)):
+                    raise Invalid(name_prefix + ".head_to must be null")
+                data__headto_any_of_count24 += 1
+            except Invalid: pass
+        if not data__headto_any_of_count24:
+            raise Invalid(name_prefix + ".head_to cannot be validated by any definition")
+    if "usage" in data:
+        data__usage = data["usage"]
+        data__usage_any_of_count25 = 0
+        if not data__usage_any_of_count25:
+            try:
+                _usage(data__usage, name_prefix + ".usage")
+                data__usage_any_of_count25 += 1
+            except Invalid: pass
+        if not data__usage_any_of_count25:
+            try:
+                if not isinstance(data__usage, (NoneType)):
+                    raise Invalid(name_prefix + ".usage must be null")
+                data__usage_any_of_count25 += 1
+            except Invalid: pass
+        if not data__usage_any_of_count25:
+            raise Invalid(name_prefix + ".usage cannot be validated by any definition")
+    if not data.keys() <= _KEYS_71:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_71))+" properties")
     return data
 
-def _document_run(data, name_prefix=None):
+def _document_run(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['version', 'id', 'state', 'started', 'worktree', 'branch', 'base', 'agent', 'limits', 'features', 'sessions', 'crashes', 'cost_usd', 'deadline', 'stop', 'exit_code', 'ended']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
-                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
-            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
-        if "id" in data_keys:
-            data_keys.remove("id")
-            data__id = data["id"]
-            _name(data__id, (name_prefix or "data") + ".id")
-        if "state" in data_keys:
-            data_keys.remove("state")
-            data__state = data["state"]
-            if not (isinstance(data__state, str) and data__state in {'ended', 'running'}):
-                raise Invalid("" + (name_prefix or "data") + ".state must be one of ['running', 'ended']")
-        if "started" in data_keys:
-            data_keys.remove("started")
-            data__started = data["started"]
-            _time(data__started, (name_prefix or "data") + ".started")
-        if "worktree" in data_keys:
-            data_keys.remove("worktree")
-            data__worktree = data["worktree"]
-            _line(data__worktree, (name_prefix or "data") + ".worktree")
-        if "branch" in data_keys:
-            data_keys.remove("branch")
-            data__branch = data["branch"]
-            data__branch_any_of_count26 = 0
-            if not data__branch_any_of_count26:
-                try:
-                    _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count26 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count26:
-                try:
-                    if not isinstance(data__branch, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count26 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count26:
-                raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
-        if "base" in data_keys:
-            data_keys.remove("base")
-            data__base = data["base"]
-            data__base_any_of_count27 = 0
-            if not data__base_any_of_count27:
-                try:
-                    _oid(data__base, (name_prefix or "data") + ".base")
-                    data__base_any_of_count27 += 1
-                except Invalid: pass
-            if not data__base_any_of_count27:
-                try:
-                    if not isinstance(data__base, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".base must be null")
-                    data__base_any_of_count27 += 1
-                except Invalid: pass
-            if not data__base_any_of_count27:
-                raise Invalid("" + (name_prefix or "data") + ".base cannot be validated by any definition")
-        if "agent" in data_keys:
-            data_keys.remove("agent")
-            data__agent = data["agent"]
-            _line(data__agent, (name_prefix or "data") + ".agent")
-        if "limits" in data_keys:
-            data_keys.remove("limits")
-            data__limits = data["limits"]
-            if not isinstance(data__limits, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".limits must be object")
-        if "features" in data_keys:
-            data_keys.remove("features")
-            data__features = data["features"]
-            if not isinstance(data__features, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".features must be array")
-            data__features_is_list = isinstance(data__features, (list, tuple))
-            if data__features_is_list:
-                data__features_len = len(data__features)
-                if data__features_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".features must contain less than or equal to 10000 items")
-                for data__features_x, data__features_item in enumerate(data__features):
-                    _name(data__features_item, (name_prefix or "data") + ".features[{data__features_x}]".format(**locals()))
-        if "sessions" in data_keys:
-            data_keys.remove("sessions")
-            data__sessions = data["sessions"]
-            if not isinstance(data__sessions, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".sessions must be array")
-            data__sessions_is_list = isinstance(data__sessions, (list, tuple))
-            if data__sessions_is_list:
-                data__sessions_len = len(data__sessions)
-                if data__sessions_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".sessions must contain less than or equal to 10000 items")
-                for data__sessions_x, data__sessions_item in enumerate(data__sessions):
-                    _name(data__sessions_item, (name_prefix or "data") + ".sessions[{data__sessions_x}]".format(**locals()))
-        if "crashes" in data_keys:
-            data_keys.remove("crashes")
-            data__crashes = data["crashes"]
-            _count(data__crashes, (name_prefix or "data") + ".crashes")
-        if "cost_usd" in data_keys:
-            data_keys.remove("cost_usd")
-            data__costusd = data["cost_usd"]
-            _seconds(data__costusd, (name_prefix or "data") + ".cost_usd")
-        if "deadline" in data_keys:
-            data_keys.remove("deadline")
-            data__deadline = data["deadline"]
-            data__deadline_any_of_count28 = 0
-            if not data__deadline_any_of_count28:
-                try:
-                    _time(data__deadline, (name_prefix or "data") + ".deadline")
-                    data__deadline_any_of_count28 += 1
-                except Invalid: pass
-            if not data__deadline_any_of_count28:
-                try:
-                    if not isinstance(data__deadline, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".deadline must be null")
-                    data__deadline_any_of_count28 += 1
-                except Invalid: pass
-            if not data__deadline_any_of_count28:
-                raise Invalid("" + (name_prefix or "data") + ".deadline cannot be validated by any definition")
-        if "stop" in data_keys:
-            data_keys.remove("stop")
-            data__stop = data["stop"]
-            data__stop_any_of_count29 = 0
-            if not data__stop_any_of_count29:
-                try:
-                    _line(data__stop, (name_prefix or "data") + ".stop")
-                    data__stop_any_of_count29 += 1
-                except Invalid: pass
-            if not data__stop_any_of_count29:
-                try:
-                    if not isinstance(data__stop, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".stop must be null")
-                    data__stop_any_of_count29 += 1
-                except Invalid: pass
-            if not data__stop_any_of_count29:
-                raise Invalid("" + (name_prefix or "data") + ".stop cannot be validated by any definition")
-        if "exit_code" in data_keys:
-            data_keys.remove("exit_code")
-            data__exitcode = data["exit_code"]
-            if not isinstance(data__exitcode, (int, NoneType)) or isinstance(data__exitcode, bool):
-                raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer or null")
-            if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
-                if data__exitcode < -255:
-                    raise Invalid("" + (name_prefix or "data") + ".exit_code must be bigger than or equal to -255")
-                if data__exitcode > 255:
-                    raise Invalid("" + (name_prefix or "data") + ".exit_code must be smaller than or equal to 255")
-        if "ended" in data_keys:
-            data_keys.remove("ended")
-            data__ended = data["ended"]
-            data__ended_any_of_count30 = 0
-            if not data__ended_any_of_count30:
-                try:
-                    _time(data__ended, (name_prefix or "data") + ".ended")
-                    data__ended_any_of_count30 += 1
-                except Invalid: pass
-            if not data__ended_any_of_count30:
-                try:
-                    if not isinstance(data__ended, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".ended must be null")
-                    data__ended_any_of_count30 += 1
-                except Invalid: pass
-            if not data__ended_any_of_count30:
-                raise Invalid("" + (name_prefix or "data") + ".ended cannot be validated by any definition")
-        if "tokens" in data_keys:
-            data_keys.remove("tokens")
-            data__tokens = data["tokens"]
-            _count(data__tokens, (name_prefix or "data") + ".tokens")
-        if "onto" in data_keys:
-            data_keys.remove("onto")
-            data__onto = data["onto"]
-            data__onto_any_of_count31 = 0
-            if not data__onto_any_of_count31:
-                try:
-                    _line(data__onto, (name_prefix or "data") + ".onto")
-                    data__onto_any_of_count31 += 1
-                except Invalid: pass
-            if not data__onto_any_of_count31:
-                try:
-                    if not isinstance(data__onto, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".onto must be null")
-                    data__onto_any_of_count31 += 1
-                except Invalid: pass
-            if not data__onto_any_of_count31:
-                raise Invalid("" + (name_prefix or "data") + ".onto cannot be validated by any definition")
-        if "watch" in data_keys:
-            data_keys.remove("watch")
-            data__watch = data["watch"]
-            if not isinstance(data__watch, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".watch must be array")
-            data__watch_is_list = isinstance(data__watch, (list, tuple))
-            if data__watch_is_list:
-                data__watch_len = len(data__watch)
-                if data__watch_len > 1000:
-                    raise Invalid("" + (name_prefix or "data") + ".watch must contain less than or equal to 1000 items")
-                for data__watch_x, data__watch_item in enumerate(data__watch):
-                    _seen(data__watch_item, (name_prefix or "data") + ".watch[{data__watch_x}]".format(**locals()))
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_14:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_14 - data.keys())))
+    if "version" in data:
+        data__version = data["version"]
+        if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+            raise Invalid(name_prefix + ".version must be integer")
+        if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+            raise Invalid(name_prefix + ".version must be one of [1]")
+    if "id" in data:
+        data__id = data["id"]
+        _name(data__id, name_prefix + ".id")
+    if "state" in data:
+        data__state = data["state"]
+        if not (isinstance(data__state, str) and data__state in {'ended', 'running'}):
+            raise Invalid(name_prefix + ".state must be one of ['running', 'ended']")
+    if "started" in data:
+        data__started = data["started"]
+        _time(data__started, name_prefix + ".started")
+    if "worktree" in data:
+        data__worktree = data["worktree"]
+        _line(data__worktree, name_prefix + ".worktree")
+    if "branch" in data:
+        data__branch = data["branch"]
+        data__branch_any_of_count26 = 0
+        if not data__branch_any_of_count26:
+            try:
+                _line(data__branch, name_prefix + ".branch")
+                data__branch_any_of_count26 += 1
+            except Invalid: pass
+        if not data__branch_any_of_count26:
+            try:
+                if not isinstance(data__branch, (NoneType)):
+                    raise Invalid(name_prefix + ".branch must be null")
+                data__branch_any_of_count26 += 1
+            except Invalid: pass
+        if not data__branch_any_of_count26:
+            raise Invalid(name_prefix + ".branch cannot be validated by any definition")
+    if "base" in data:
+        data__base = data["base"]
+        data__base_any_of_count27 = 0
+        if not data__base_any_of_count27:
+            try:
+                _oid(data__base, name_prefix + ".base")
+                data__base_any_of_count27 += 1
+            except Invalid: pass
+        if not data__base_any_of_count27:
+            try:
+                if not isinstance(data__base, (NoneType)):
+                    raise Invalid(name_prefix + ".base must be null")
+                data__base_any_of_count27 += 1
+            except Invalid: pass
+        if not data__base_any_of_count27:
+            raise Invalid(name_prefix + ".base cannot be validated by any definition")
+    if "agent" in data:
+        data__agent = data["agent"]
+        _line(data__agent, name_prefix + ".agent")
+    if "limits" in data:
+        data__limits = data["limits"]
+        if not isinstance(data__limits, (dict)):
+            raise Invalid(name_prefix + ".limits must be object")
+    if "features" in data:
+        data__features = data["features"]
+        if not isinstance(data__features, (list, tuple)):
+            raise Invalid(name_prefix + ".features must be array")
+        data__features_len = len(data__features)
+        if data__features_len > 10000:
+            raise Invalid(name_prefix + ".features must contain less than or equal to 10000 items")
+        for data__features_x, data__features_item in enumerate(data__features):
+            _name(data__features_item, name_prefix + ".features[{data__features_x}]".format(**locals()))
+    if "sessions" in data:
+        data__sessions = data["sessions"]
+        if not isinstance(data__sessions, (list, tuple)):
+            raise Invalid(name_prefix + ".sessions must be array")
+        data__sessions_len = len(data__sessions)
+        if data__sessions_len > 10000:
+            raise Invalid(name_prefix + ".sessions must contain less than or equal to 10000 items")
+        for data__sessions_x, data__sessions_item in enumerate(data__sessions):
+            _name(data__sessions_item, name_prefix + ".sessions[{data__sessions_x}]".format(**locals()))
+    if "crashes" in data:
+        data__crashes = data["crashes"]
+        _count(data__crashes, name_prefix + ".crashes")
+    if "cost_usd" in data:
+        data__costusd = data["cost_usd"]
+        _seconds(data__costusd, name_prefix + ".cost_usd")
+    if "deadline" in data:
+        data__deadline = data["deadline"]
+        data__deadline_any_of_count28 = 0
+        if not data__deadline_any_of_count28:
+            try:
+                _time(data__deadline, name_prefix + ".deadline")
+                data__deadline_any_of_count28 += 1
+            except Invalid: pass
+        if not data__deadline_any_of_count28:
+            try:
+                if not isinstance(data__deadline, (NoneType)):
+                    raise Invalid(name_prefix + ".deadline must be null")
+                data__deadline_any_of_count28 += 1
+            except Invalid: pass
+        if not data__deadline_any_of_count28:
+            raise Invalid(name_prefix + ".deadline cannot be validated by any definition")
+    if "stop" in data:
+        data__stop = data["stop"]
+        data__stop_any_of_count29 = 0
+        if not data__stop_any_of_count29:
+            try:
+                _line(data__stop, name_prefix + ".stop")
+                data__stop_any_of_count29 += 1
+            except Invalid: pass
+        if not data__stop_any_of_count29:
+            try:
+                if not isinstance(data__stop, (NoneType)):
+                    raise Invalid(name_prefix + ".stop must be null")
+                data__stop_any_of_count29 += 1
+            except Invalid: pass
+        if not data__stop_any_of_count29:
+            raise Invalid(name_prefix + ".stop cannot be validated by any definition")
+    if "exit_code" in data:
+        data__exitcode = data["exit_code"]
+        if not isinstance(data__exitcode, (int, NoneType)) or isinstance(data__exitcode, bool):
+            raise Invalid(name_prefix + ".exit_code must be integer or null")
+        if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
+            if data__exitcode < -255:
+                raise Invalid(name_prefix + ".exit_code must be bigger than or equal to -255")
+            if data__exitcode > 255:
+                raise Invalid(name_prefix + ".exit_code must be smaller than or equal to 255")
+    if "ended" in data:
+        data__ended = data["ended"]
+        data__ended_any_of_count30 = 0
+        if not data__ended_any_of_count30:
+            try:
+                _time(data__ended, name_prefix + ".ended")
+                data__ended_any_of_count30 += 1
+            except Invalid: pass
+        if not data__ended_any_of_count30:
+            try:
+                if not isinstance(data__ended, (NoneType)):
+                    raise Invalid(name_prefix + ".ended must be null")
+                data__ended_any_of_count30 += 1
+            except Invalid: pass
+        if not data__ended_any_of_count30:
+            raise Invalid(name_prefix + ".ended cannot be validated by any definition")
+    if "tokens" in data:
+        data__tokens = data["tokens"]
+        _count(data__tokens, name_prefix + ".tokens")
+    if "onto" in data:
+        data__onto = data["onto"]
+        data__onto_any_of_count31 = 0
+        if not data__onto_any_of_count31:
+            try:
+                _line(data__onto, name_prefix + ".onto")
+                data__onto_any_of_count31 += 1
+            except Invalid: pass
+        if not data__onto_any_of_count31:
+            try:
+                if not isinstance(data__onto, (NoneType)):
+                    raise Invalid(name_prefix + ".onto must be null")
+                data__onto_any_of_count31 += 1
+            except Invalid: pass
+        if not data__onto_any_of_count31:
+            raise Invalid(name_prefix + ".onto cannot be validated by any definition")
+    if "watch" in data:
+        data__watch = data["watch"]
+        if not isinstance(data__watch, (list, tuple)):
+            raise Invalid(name_prefix + ".watch must be array")
+        data__watch_len = len(data__watch)
+        if data__watch_len > 1000:
+            raise Invalid(name_prefix + ".watch must contain less than or equal to 1000 items")
+        for data__watch_x, data__watch_item in enumerate(data__watch):
+            _seen(data__watch_item, name_prefix + ".watch[{data__watch_x}]".format(**locals()))
+    if not data.keys() <= _KEYS_72:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_72))+" properties")
     return data
 
-def _document_registry(data, name_prefix=None):
+def _document_registry(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['project', 'version', 'features', 'completed_features']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "project" in data_keys:
-            data_keys.remove("project")
-            data__project = data["project"]
-            _line(data__project, (name_prefix or "data") + ".project")
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not (isinstance(data__version, str) and data__version == '1.0.0'):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of ['1.0.0']")
-        if "features" in data_keys:
-            data_keys.remove("features")
-            data__features = data["features"]
-            if not isinstance(data__features, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".features must be array")
-            data__features_is_list = isinstance(data__features, (list, tuple))
-            if data__features_is_list:
-                data__features_len = len(data__features)
-                if data__features_len > 100000:
-                    raise Invalid("" + (name_prefix or "data") + ".features must contain less than or equal to 100000 items")
-                for data__features_x, data__features_item in enumerate(data__features):
-                    _entry(data__features_item, (name_prefix or "data") + ".features[{data__features_x}]".format(**locals()))
-        if "completed_features" in data_keys:
-            data_keys.remove("completed_features")
-            data__completedfeatures = data["completed_features"]
-            if not isinstance(data__completedfeatures, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".completed_features must be array")
-            data__completedfeatures_is_list = isinstance(data__completedfeatures, (list, tuple))
-            if data__completedfeatures_is_list:
-                data__completedfeatures_len = len(data__completedfeatures)
-                if data__completedfeatures_len > 100000:
-                    raise Invalid("" + (name_prefix or "data") + ".completed_features must contain less than or equal to 100000 items")
-                for data__completedfeatures_x, data__completedfeatures_item in enumerate(data__completedfeatures):
-                    _name(data__completedfeatures_item, (name_prefix or "data") + ".completed_features[{data__completedfeatures_x}]".format(**locals()))
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_15:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_15 - data.keys())))
+    if "project" in data:
+        data__project = data["project"]
+        _line(data__project, name_prefix + ".project")
+    if "version" in data:
+        data__version = data["version"]
+        if not (isinstance(data__version, str) and data__version == '1.0.0'):
+            raise Invalid(name_prefix + ".version must be one of ['1.0.0']")
+    if "features" in data:
+        data__features = data["features"]
+        if not isinstance(data__features, (list, tuple)):
+            raise Invalid(name_prefix + ".features must be array")
+        data__features_len = len(data__features)
+        if data__features_len > 100000:
+            raise Invalid(name_prefix + ".features must contain less than or equal to 100000 items")
+        for data__features_x, data__features_item in enumerate(data__features):
+            _entry(data__features_item, name_prefix + ".features[{data__features_x}]".format(**locals()))
+    if "completed_features" in data:
+        data__completedfeatures = data["completed_features"]
+        if not isinstance(data__completedfeatures, (list, tuple)):
+            raise Invalid(name_prefix + ".completed_features must be array")
+        data__completedfeatures_len = len(data__completedfeatures)
+        if data__completedfeatures_len > 100000:
+            raise Invalid(name_prefix + ".completed_features must contain less than or equal to 100000 items")
+        for data__completedfeatures_x, data__completedfeatures_item in enumerate(data__completedfeatures):
+            _name(data__completedfeatures_item, name_prefix + ".completed_features[{data__completedfeatures_x}]".format(**locals()))
     return data
 
-def _day(data, name_prefix=None):
+def _day(data, name_prefix="data"):
     if not isinstance(data, (str)):
-        raise Invalid("" + (name_prefix or "data") + " must be string")
-    if isinstance(data, str):
-        if not _PATTERN_0.search(data):
-            raise Invalid("" + (name_prefix or "data") + " must match pattern ^[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\\s\\S])")
+        raise Invalid(name_prefix + " must be string")
+    if not _PATTERN_0.search(data):
+        raise Invalid(name_prefix + " must match pattern ^[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\\s\\S])")
     return data
 
-def _entry(data, name_prefix=None):
+def _entry(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['id', 'title', 'status', 'priority', 'started', 'depends_on', 'phases', 'verify', 'paths', 'evidence', 'claimed', 'attempts']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "id" in data_keys:
-            data_keys.remove("id")
-            data__id = data["id"]
-            _name(data__id, (name_prefix or "data") + ".id")
-        if "title" in data_keys:
-            data_keys.remove("title")
-            data__title = data["title"]
-            if not isinstance(data__title, (str)):
-                raise Invalid("" + (name_prefix or "data") + ".title must be string")
-            if isinstance(data__title, str):
-                data__title_len = len(data__title)
-                if data__title_len < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".title must be longer than or equal to 1 characters")
-                if data__title_len > 1000:
-                    raise Invalid("" + (name_prefix or "data") + ".title must be shorter than or equal to 1000 characters")
-        if "description" in data_keys:
-            data_keys.remove("description")
-            data__description = data["description"]
-            _text(data__description, (name_prefix or "data") + ".description")
-        if "category" in data_keys:
-            data_keys.remove("category")
-            data__category = data["category"]
-            _line(data__category, (name_prefix or "data") + ".category")
-        if "status" in data_keys:
-            data_keys.remove("status")
-            data__status = data["status"]
-            if not (isinstance(data__status, str) and data__status in {'blocked', 'done', 'failed', 'in_progress', 'pending', 'rolled_back'}):
-                raise Invalid("" + (name_prefix or "data") + ".status must be one of ['pending', 'in_progress', 'blocked', 'failed', 'rolled_back', 'done']")
-        if "reason" in data_keys:
-            data_keys.remove("reason")
-            data__reason = data["reason"]
-            data__reason_any_of_count32 = 0
-            if not data__reason_any_of_count32:
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_16:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_16 - data.keys())))
+    if "id" in data:
+        data__id = data["id"]
+        _name(data__id, name_prefix + ".id")
+    if "title" in data:
+        data__title = data["title"]
+        if not isinstance(data__title, (str)):
+            raise Invalid(name_prefix + ".title must be string")
+        data__title_len = len(data__title)
+        if data__title_len < 1:
+            raise Invalid(name_prefix + ".title must be longer than or equal to 1 characters")
+        if data__title_len > 1000:
+            raise Invalid(name_prefix + ".title must be shorter than or equal to 1000 characters")
+    if "description" in data:
+        data__description = data["description"]
+        _text(data__description, name_prefix + ".description")
+    if "category" in data:
+        data__category = data["category"]
+        _line(data__category, name_prefix + ".category")
+    if "status" in data:
+        data__status = data["status"]
+        if not (isinstance(data__status, str) and data__status in {'blocked', 'done', 'failed', 'in_progress', 'pending', 'rolled_back'}):
+            raise Invalid(name_prefix + ".status must be one of ['pending', 'in_progress', 'blocked', 'failed', 'rolled_back', 'done']")
+    if "reason" in data:
+        data__reason = data["reason"]
+        data__reason_any_of_count32 = 0
+        if not data__reason_any_of_count32:
+            try:
+                _text(data__reason, name_prefix + ".reason")
+                data__reason_any_of_count32 += 1
+            except Invalid: pass
+        if not data__reason_any_of_count32:
+            try:
+                if not isinstance(data__reason, (NoneType)):
+                    raise Invalid(name_prefix + ".reason must be null")
+                data__reason_any_of_count32 += 1
+            except Invalid: pass
+        if not data__reason_any_of_count32:
+            raise Invalid(name_prefix + ".reason cannot be validated by any definition")
+    if "priority" in data:
+        data__priority = data["priority"]
+        if not (isinstance(data__priority, str) and data__priority in {'P0', 'P1', 'P2', 'P3'}):
+            raise Invalid(name_prefix + ".priority must be one of ['P0', 'P1', 'P2', 'P3']")
+    if "started" in data:
+        data__started = data["started"]
+        data__started_any_of_count33 = 0
+        if not data__started_any_of_count33:
+            try:
+                _day(data__started, name_prefix + ".started")
+                data__started_any_of_count33 += 1
+            except Invalid: pass
+        if not data__started_any_of_count33:
+            try:
+                if not isinstance(data__started, (NoneType)):
+                    raise Invalid(name_prefix + ".started must be null")
+                data__started_any_of_count33 += 1
+            except Invalid: pass
+        if not data__started_any_of_count33:
+            raise Invalid(name_prefix + ".started cannot be validated by any definition")
+    if "finished" in data:
+        data__finished = data["finished"]
+        data__finished_any_of_count34 = 0
+        if not data__finished_any_of_count34:
+            try:
+                _day(data__finished, name_prefix + ".finished")
+                data__finished_any_of_count34 += 1
+            except Invalid: pass
+        if not data__finished_any_of_count34:
+            try:
+                if not isinstance(data__finished, (NoneType)):
+                    raise Invalid(name_prefix + ".finished must be null")
+                data__finished_any_of_count34 += 1
+            except Invalid: pass
+        if not data__finished_any_of_count34:
+            raise Invalid(name_prefix + ".finished cannot be validated by any definition")
+    if "depends_on" in data:
+        data__dependson = data["depends_on"]
+        if not isinstance(data__dependson, (list, tuple)):
+            raise Invalid(name_prefix + ".depends_on must be array")
+        data__dependson_len = len(data__dependson)
+        if data__dependson_len > 10000:
+            raise Invalid(name_prefix + ".depends_on must contain less than or equal to 10000 items")
+        for data__dependson_x, data__dependson_item in enumerate(data__dependson):
+            _name(data__dependson_item, name_prefix + ".depends_on[{data__dependson_x}]".format(**locals()))
+    if "phases" in data:
+        data__phases = data["phases"]
+        if not isinstance(data__phases, (list, tuple)):
+            raise Invalid(name_prefix + ".phases must be array")
+        data__phases_len = len(data__phases)
+        if data__phases_len > 10000:
+            raise Invalid(name_prefix + ".phases must contain less than or equal to 10000 items")
+        for data__phases_x, data__phases_item in enumerate(data__phases):
+            _phase(data__phases_item, name_prefix + ".phases[{data__phases_x}]".format(**locals()))
+    if "verify" in data:
+        data__verify = data["verify"]
+        if not isinstance(data__verify, (list, tuple)):
+            raise Invalid(name_prefix + ".verify must be array")
+        data__verify_len = len(data__verify)
+        if data__verify_len > 100:
+            raise Invalid(name_prefix + ".verify must contain less than or equal to 100 items")
+        for data__verify_x, data__verify_item in enumerate(data__verify):
+            data__verify_item_any_of_count35 = 0
+            if not data__verify_item_any_of_count35:
                 try:
-                    _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count32 += 1
+                    if not isinstance(data__verify_item, (str)):
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
+                    data__verify_item_len = len(data__verify_item)
+                    if data__verify_item_len < 1:
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
+                    if data__verify_item_len > 20000:
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                    data__verify_item_any_of_count35 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count32:
+            if not data__verify_item_any_of_count35:
                 try:
-                    if not isinstance(data__reason, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count32 += 1
+                    if not isinstance(data__verify_item, (list, tuple)):
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
+                    data__verify_item_len = len(data__verify_item)
+                    if data__verify_item_len < 1:
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must contain at least 1 items")
+                    if data__verify_item_len > 1000:
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must contain less than or equal to 1000 items")
+                    for data__verify_item_x, data__verify_item_item in enumerate(data__verify_item):
+                        if not isinstance(data__verify_item_item, (str)):
+                            raise Invalid(name_prefix + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be string")
+                        data__verify_item_item_len = len(data__verify_item_item)
+                        if data__verify_item_item_len > 20000:
+                            raise Invalid(name_prefix + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                    data__verify_item_any_of_count35 += 1
                 except Invalid: pass
-            if not data__reason_any_of_count32:
-                raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
-        if "priority" in data_keys:
-            data_keys.remove("priority")
-            data__priority = data["priority"]
-            if not (isinstance(data__priority, str) and data__priority in {'P0', 'P1', 'P2', 'P3'}):
-                raise Invalid("" + (name_prefix or "data") + ".priority must be one of ['P0', 'P1', 'P2', 'P3']")
-        if "started" in data_keys:
-            data_keys.remove("started")
-            data__started = data["started"]
-            data__started_any_of_count33 = 0
-            if not data__started_any_of_count33:
-                try:
-                    _day(data__started, (name_prefix or "data") + ".started")
-                    data__started_any_of_count33 += 1
-                except Invalid: pass
-            if not data__started_any_of_count33:
-                try:
-                    if not isinstance(data__started, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".started must be null")
-                    data__started_any_of_count33 += 1
-                except Invalid: pass
-            if not data__started_any_of_count33:
-                raise Invalid("" + (name_prefix or "data") + ".started cannot be validated by any definition")
-        if "finished" in data_keys:
-            data_keys.remove("finished")
-            data__finished = data["finished"]
-            data__finished_any_of_count34 = 0
-            if not data__finished_any_of_count34:
-                try:
-                    _day(data__finished, (name_prefix or "data") + ".finished")
-                    data__finished_any_of_count34 += 1
-                except Invalid: pass
-            if not data__finished_any_of_count34:
-                try:
-                    if not isinstance(data__finished, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".finished must be null")
-                    data__finished_any_of_count34 += 1
-                except Invalid: pass
-            if not data__finished_any_of_count34:
-                raise Invalid("" + (name_prefix or "data") + ".finished cannot be validated by any definition")
-        if "depends_on" in data_keys:
-            data_keys.remove("depends_on")
-            data__dependson = data["depends_on"]
-            if not isinstance(data__dependson, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".depends_on must be array")
-            data__dependson_is_list = isinstance(data__dependson, (list, tuple))
-            if data__dependson_is_list:
-                data__dependson_len = len(data__dependson)
-                if data__dependson_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".depends_on must contain less than or equal to 10000 items")
-                for data__dependson_x, data__dependson_item in enumerate(data__dependson):
-                    _name(data__dependson_item, (name_prefix or "data") + ".depends_on[{data__dependson_x}]".format(**locals()))
-        if "phases" in data_keys:
-            data_keys.remove("phases")
-            data__phases = data["phases"]
-            if not isinstance(data__phases, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".phases must be array")
-            data__phases_is_list = isinstance(data__phases, (list, tuple))
-            if data__phases_is_list:
-                data__phases_len = len(data__phases)
-                if data__phases_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".phases must contain less than or equal to 10000 items")
-                for data__phases_x, data__phases_item in enumerate(data__phases):
-                    _phase(data__phases_item, (name_prefix or "data") + ".phases[{data__phases_x}]".format(**locals()))
-        if "verify" in data_keys:
-            data_keys.remove("verify")
-            data__verify = data["verify"]
-            if not isinstance(data__verify, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".verify must be array")
-            data__verify_is_list = isinstance(data__verify, (list, tuple))
-            if data__verify_is_list:
-                data__verify_len = len(data__verify)
-                if data__verify_len > 100:
-                    raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
-                for data__verify_x, data__verify_item in enumerate(data__verify):
-                    data__verify_item_any_of_count35 = 0
-                    if not data__verify_item_any_of_count35:
-                        try:
-                            if not isinstance(data__verify_item, (str)):
-                                raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
-                            if isinstance(data__verify_item, str):
-                                data__verify_item_len = len(data__verify_item)
-                                if data__verify_item_len < 1:
-                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
-                                if data__verify_item_len > 20000:
-                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count35 += 1
-                        except Invalid: pass
-                    if not data__verify_item_any_of_count35:
-                        try:
-                            if not isinstance(data__verify_item, (list, tuple)):
-                                raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
-                            data__verify_item_is_list = isinstance(data__verify_item, (list, tuple))
-                            if data__verify_item_is_list:
-                                data__verify_item_len = len(data__verify_item)
-                                if data__verify_item_len < 1:
-                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must contain at least 1 items")
-                                if data__verify_item_len > 1000:
-                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must contain less than or equal to 1000 items")
-                                for data__verify_item_x, data__verify_item_item in enumerate(data__verify_item):
-                                    if not isinstance(data__verify_item_item, (str)):
-                                        raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be string")
-                                    if isinstance(data__verify_item_item, str):
-                                        data__verify_item_item_len = len(data__verify_item_item)
-                                        if data__verify_item_item_len > 20000:
-                                            raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count35 += 1
-                        except Invalid: pass
-                    if not data__verify_item_any_of_count35:
-                        raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
-        if "paths" in data_keys:
-            data_keys.remove("paths")
-            data__paths = data["paths"]
-            if not isinstance(data__paths, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".paths must be array")
-            data__paths_is_list = isinstance(data__paths, (list, tuple))
-            if data__paths_is_list:
-                data__paths_len = len(data__paths)
-                if data__paths_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".paths must contain less than or equal to 10000 items")
-                for data__paths_x, data__paths_item in enumerate(data__paths):
-                    _path(data__paths_item, (name_prefix or "data") + ".paths[{data__paths_x}]".format(**locals()))
-        if "evidence" in data_keys:
-            data_keys.remove("evidence")
-            data__evidence = data["evidence"]
-            if not isinstance(data__evidence, (dict, NoneType)):
-                raise Invalid("" + (name_prefix or "data") + ".evidence must be object or null")
-        if "green_before" in data_keys:
-            data_keys.remove("green_before")
-            data__greenbefore = data["green_before"]
-            if not isinstance(data__greenbefore, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".green_before must be boolean")
-        if "claimed" in data_keys:
-            data_keys.remove("claimed")
-            data__claimed = data["claimed"]
-            if not isinstance(data__claimed, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".claimed must be boolean")
-        if "attempts" in data_keys:
-            data_keys.remove("attempts")
-            data__attempts = data["attempts"]
-            _count(data__attempts, (name_prefix or "data") + ".attempts")
+            if not data__verify_item_any_of_count35:
+                raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
+    if "paths" in data:
+        data__paths = data["paths"]
+        if not isinstance(data__paths, (list, tuple)):
+            raise Invalid(name_prefix + ".paths must be array")
+        data__paths_len = len(data__paths)
+        if data__paths_len > 10000:
+            raise Invalid(name_prefix + ".paths must contain less than or equal to 10000 items")
+        for data__paths_x, data__paths_item in enumerate(data__paths):
+            _path(data__paths_item, name_prefix + ".paths[{data__paths_x}]".format(**locals()))
+    if "evidence" in data:
+        data__evidence = data["evidence"]
+        if not isinstance(data__evidence, (dict, NoneType)):
+            raise Invalid(name_prefix + ".evidence must be object or null")
+    if "green_before" in data:
+        data__greenbefore = data["green_before"]
+        if not isinstance(data__greenbefore, (bool)):
+            raise Invalid(name_prefix + ".green_before must be boolean")
+    if "claimed" in data:
+        data__claimed = data["claimed"]
+        if not isinstance(data__claimed, (bool)):
+            raise Invalid(name_prefix + ".claimed must be boolean")
+    if "attempts" in data:
+        data__attempts = data["attempts"]
+        _count(data__attempts, name_prefix + ".attempts")
     return data
 
-def _envelope(data, name_prefix=None):
+def _envelope(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['at', 'by', 'type', 'data']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "seq" in data_keys:
-            data_keys.remove("seq")
-            data__seq = data["seq"]
-            if not isinstance(data__seq, (int)) or isinstance(data__seq, bool):
-                raise Invalid("" + (name_prefix or "data") + ".seq must be integer")
-            if isinstance(data__seq, (int, float)) and not isinstance(data__seq, bool):
-                if data__seq < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".seq must be bigger than or equal to 1")
-        if "at" in data_keys:
-            data_keys.remove("at")
-            data__at = data["at"]
-            _time(data__at, (name_prefix or "data") + ".at")
-        if "by" in data_keys:
-            data_keys.remove("by")
-            data__by = data["by"]
-            if not (isinstance(data__by, str) and data__by in {'agent', 'hook', 'person', 'python', 'runner'}):
-                raise Invalid("" + (name_prefix or "data") + ".by must be one of ['runner', 'hook', 'agent', 'person', 'python']")
-        if "type" in data_keys:
-            data_keys.remove("type")
-            data__type = data["type"]
-            if not (isinstance(data__type, str) and data__type in {'attempt.ended', 'attempt.launched', 'attempt.started', 'baseline', 'blocker', 'checkpoint', 'commit', 'cut', 'decision', 'evidence', 'feature.status', 'handoff', 'head', 'interrupted', 'layer', 'note', 'operation', 'question', 'recovery', 'rewritten', 'run', 'session.code', 'session.created', 'session.feature', 'session.forked', 'session.private', 'session.state', 'signal', 'step', 'step.retry', 'step.started', 'transaction', 'unblocked'}):
-                raise Invalid("" + (name_prefix or "data") + ".type must be one of ['attempt.ended', 'attempt.launched', 'attempt.started', 'baseline', 'blocker', 'checkpoint', 'commit', 'cut', 'decision', 'evidence', 'feature.status', 'handoff', 'head', 'interrupted', 'layer', 'note', 'operation', 'question', 'recovery', 'rewritten', 'run', 'session.code', 'session.created', 'session.feature', 'session.forked', 'session.private', 'session.state', 'signal', 'step', 'step.retry', 'step.started', 'transaction', 'unblocked']")
-        if "call" in data_keys:
-            data_keys.remove("call")
-            data__call = data["call"]
-            _call(data__call, (name_prefix or "data") + ".call")
-        if "data" in data_keys:
-            data_keys.remove("data")
-            data__data = data["data"]
-            if not isinstance(data__data, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".data must be object")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_17:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_17 - data.keys())))
+    if "seq" in data:
+        data__seq = data["seq"]
+        if not isinstance(data__seq, (int)) or isinstance(data__seq, bool):
+            raise Invalid(name_prefix + ".seq must be integer")
+        if data__seq < 1:
+            raise Invalid(name_prefix + ".seq must be bigger than or equal to 1")
+    if "at" in data:
+        data__at = data["at"]
+        _time(data__at, name_prefix + ".at")
+    if "by" in data:
+        data__by = data["by"]
+        if not (isinstance(data__by, str) and data__by in {'agent', 'hook', 'person', 'python', 'runner'}):
+            raise Invalid(name_prefix + ".by must be one of ['runner', 'hook', 'agent', 'person', 'python']")
+    if "type" in data:
+        data__type = data["type"]
+        if not (isinstance(data__type, str) and data__type in {'attempt.ended', 'attempt.launched', 'attempt.started', 'baseline', 'blocker', 'checkpoint', 'commit', 'cut', 'decision', 'evidence', 'feature.status', 'handoff', 'head', 'interrupted', 'layer', 'note', 'operation', 'question', 'recovery', 'rewritten', 'run', 'session.code', 'session.created', 'session.feature', 'session.forked', 'session.private', 'session.state', 'signal', 'step', 'step.retry', 'step.started', 'transaction', 'unblocked'}):
+            raise Invalid(name_prefix + ".type must be one of ['attempt.ended', 'attempt.launched', 'attempt.started', 'baseline', 'blocker', 'checkpoint', 'commit', 'cut', 'decision', 'evidence', 'feature.status', 'handoff', 'head', 'interrupted', 'layer', 'note', 'operation', 'question', 'recovery', 'rewritten', 'run', 'session.code', 'session.created', 'session.feature', 'session.forked', 'session.private', 'session.state', 'signal', 'step', 'step.retry', 'step.started', 'transaction', 'unblocked']")
+    if "call" in data:
+        data__call = data["call"]
+        _call(data__call, name_prefix + ".call")
+    if "data" in data:
+        data__data = data["data"]
+        if not isinstance(data__data, (dict)):
+            raise Invalid(name_prefix + ".data must be object")
+    if not data.keys() <= _KEYS_73:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_73))+" properties")
     return data
 
-def _usage(data, name_prefix=None):
+def _usage(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['input', 'output', 'cached', 'cost_usd']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "input" in data_keys:
-            data_keys.remove("input")
-            data__input = data["input"]
-            _count(data__input, (name_prefix or "data") + ".input")
-        if "output" in data_keys:
-            data_keys.remove("output")
-            data__output = data["output"]
-            _count(data__output, (name_prefix or "data") + ".output")
-        if "cached" in data_keys:
-            data_keys.remove("cached")
-            data__cached = data["cached"]
-            _count(data__cached, (name_prefix or "data") + ".cached")
-        if "cost_usd" in data_keys:
-            data_keys.remove("cost_usd")
-            data__costusd = data["cost_usd"]
-            data__costusd_any_of_count36 = 0
-            if not data__costusd_any_of_count36:
-                try:
-                    _seconds(data__costusd, (name_prefix or "data") + ".cost_usd")
-                    data__costusd_any_of_count36 += 1
-                except Invalid: pass
-            if not data__costusd_any_of_count36:
-                try:
-                    if not isinstance(data__costusd, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".cost_usd must be null")
-                    data__costusd_any_of_count36 += 1
-                except Invalid: pass
-            if not data__costusd_any_of_count36:
-                raise Invalid("" + (name_prefix or "data") + ".cost_usd cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_18:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_18 - data.keys())))
+    if "input" in data:
+        data__input = data["input"]
+        _count(data__input, name_prefix + ".input")
+    if "output" in data:
+        data__output = data["output"]
+        _count(data__output, name_prefix + ".output")
+    if "cached" in data:
+        data__cached = data["cached"]
+        _count(data__cached, name_prefix + ".cached")
+    if "cost_usd" in data:
+        data__costusd = data["cost_usd"]
+        data__costusd_any_of_count36 = 0
+        if not data__costusd_any_of_count36:
+            try:
+                _seconds(data__costusd, name_prefix + ".cost_usd")
+                data__costusd_any_of_count36 += 1
+            except Invalid: pass
+        if not data__costusd_any_of_count36:
+            try:
+                if not isinstance(data__costusd, (NoneType)):
+                    raise Invalid(name_prefix + ".cost_usd must be null")
+                data__costusd_any_of_count36 += 1
+            except Invalid: pass
+        if not data__costusd_any_of_count36:
+            raise Invalid(name_prefix + ".cost_usd cannot be validated by any definition")
+    if not data.keys() <= _KEYS_74:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_74))+" properties")
     return data
 
-def _data_unblocked(data, name_prefix=None):
+def _data_unblocked(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['id']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "id" in data_keys:
-            data_keys.remove("id")
-            data__id = data["id"]
-            _line(data__id, (name_prefix or "data") + ".id")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_19:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_19 - data.keys())))
+    if "id" in data:
+        data__id = data["id"]
+        _line(data__id, name_prefix + ".id")
+    if not data.keys() <= _KEYS_75:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_75))+" properties")
     return data
 
-def _data_transaction(data, name_prefix=None):
+def _data_transaction(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['label', 'state']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "label" in data_keys:
-            data_keys.remove("label")
-            data__label = data["label"]
-            _line(data__label, (name_prefix or "data") + ".label")
-        if "state" in data_keys:
-            data_keys.remove("state")
-            data__state = data["state"]
-            if not (isinstance(data__state, str) and data__state in {'begun', 'committed', 'rolled_back'}):
-                raise Invalid("" + (name_prefix or "data") + ".state must be one of ['begun', 'committed', 'rolled_back']")
-        if "checkpoint" in data_keys:
-            data_keys.remove("checkpoint")
-            data__checkpoint = data["checkpoint"]
-            _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-        if "before" in data_keys:
-            data_keys.remove("before")
-            data__before = data["before"]
-            if not isinstance(data__before, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".before must be object")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_20:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_20 - data.keys())))
+    if "label" in data:
+        data__label = data["label"]
+        _line(data__label, name_prefix + ".label")
+    if "state" in data:
+        data__state = data["state"]
+        if not (isinstance(data__state, str) and data__state in {'begun', 'committed', 'rolled_back'}):
+            raise Invalid(name_prefix + ".state must be one of ['begun', 'committed', 'rolled_back']")
+    if "checkpoint" in data:
+        data__checkpoint = data["checkpoint"]
+        _checkpoint(data__checkpoint, name_prefix + ".checkpoint")
+    if "before" in data:
+        data__before = data["before"]
+        if not isinstance(data__before, (dict)):
+            raise Invalid(name_prefix + ".before must be object")
+    if not data.keys() <= _KEYS_76:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_76))+" properties")
     return data
 
-def _data_step_started(data, name_prefix=None):
+def _data_step_started(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['name']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            _line(data__name, (name_prefix or "data") + ".name")
-        if "verb" in data_keys:
-            data_keys.remove("verb")
-            data__verb = data["verb"]
-            _line(data__verb, (name_prefix or "data") + ".verb")
-        if "key" in data_keys:
-            data_keys.remove("key")
-            data__key = data["key"]
-            _line(data__key, (name_prefix or "data") + ".key")
-        if "occurrence" in data_keys:
-            data_keys.remove("occurrence")
-            data__occurrence = data["occurrence"]
-            _count(data__occurrence, (name_prefix or "data") + ".occurrence")
-        if "within" in data_keys:
-            data_keys.remove("within")
-            data__within = data["within"]
-            _line(data__within, (name_prefix or "data") + ".within")
-        if "position" in data_keys:
-            data_keys.remove("position")
-            data__position = data["position"]
-            _count(data__position, (name_prefix or "data") + ".position")
-        if "attempt" in data_keys:
-            data_keys.remove("attempt")
-            data__attempt = data["attempt"]
-            _count(data__attempt, (name_prefix or "data") + ".attempt")
-        if "checkpoint" in data_keys:
-            data_keys.remove("checkpoint")
-            data__checkpoint = data["checkpoint"]
-            _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-        if "once" in data_keys:
-            data_keys.remove("once")
-            data__once = data["once"]
-            if not isinstance(data__once, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".once must be boolean")
-        if "first" in data_keys:
-            data_keys.remove("first")
-            data__first = data["first"]
-            _time(data__first, (name_prefix or "data") + ".first")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_21:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_21 - data.keys())))
+    if "name" in data:
+        data__name = data["name"]
+        _line(data__name, name_prefix + ".name")
+    if "verb" in data:
+        data__verb = data["verb"]
+        _line(data__verb, name_prefix + ".verb")
+    if "key" in data:
+        data__key = data["key"]
+        _line(data__key, name_prefix + ".key")
+    if "occurrence" in data:
+        data__occurrence = data["occurrence"]
+        _count(data__occurrence, name_prefix + ".occurrence")
+    if "within" in data:
+        data__within = data["within"]
+        _line(data__within, name_prefix + ".within")
+    if "position" in data:
+        data__position = data["position"]
+        _count(data__position, name_prefix + ".position")
+    if "attempt" in data:
+        data__attempt = data["attempt"]
+        _count(data__attempt, name_prefix + ".attempt")
+    if "checkpoint" in data:
+        data__checkpoint = data["checkpoint"]
+        _checkpoint(data__checkpoint, name_prefix + ".checkpoint")
+    if "once" in data:
+        data__once = data["once"]
+        if not isinstance(data__once, (bool)):
+            raise Invalid(name_prefix + ".once must be boolean")
+    if "first" in data:
+        data__first = data["first"]
+        _time(data__first, name_prefix + ".first")
+    if not data.keys() <= _KEYS_77:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_77))+" properties")
     return data
 
-def _data_step_retry(data, name_prefix=None):
+def _data_step_retry(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['name', 'attempt', 'until', 'wait', 'error']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            _line(data__name, (name_prefix or "data") + ".name")
-        if "verb" in data_keys:
-            data_keys.remove("verb")
-            data__verb = data["verb"]
-            _line(data__verb, (name_prefix or "data") + ".verb")
-        if "key" in data_keys:
-            data_keys.remove("key")
-            data__key = data["key"]
-            _line(data__key, (name_prefix or "data") + ".key")
-        if "occurrence" in data_keys:
-            data_keys.remove("occurrence")
-            data__occurrence = data["occurrence"]
-            _count(data__occurrence, (name_prefix or "data") + ".occurrence")
-        if "within" in data_keys:
-            data_keys.remove("within")
-            data__within = data["within"]
-            _line(data__within, (name_prefix or "data") + ".within")
-        if "position" in data_keys:
-            data_keys.remove("position")
-            data__position = data["position"]
-            _count(data__position, (name_prefix or "data") + ".position")
-        if "attempt" in data_keys:
-            data_keys.remove("attempt")
-            data__attempt = data["attempt"]
-            _count(data__attempt, (name_prefix or "data") + ".attempt")
-        if "until" in data_keys:
-            data_keys.remove("until")
-            data__until = data["until"]
-            _time(data__until, (name_prefix or "data") + ".until")
-        if "wait" in data_keys:
-            data_keys.remove("wait")
-            data__wait = data["wait"]
-            _seconds(data__wait, (name_prefix or "data") + ".wait")
-        if "error" in data_keys:
-            data_keys.remove("error")
-            data__error = data["error"]
-            if not isinstance(data__error, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".error must be object")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_22:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_22 - data.keys())))
+    if "name" in data:
+        data__name = data["name"]
+        _line(data__name, name_prefix + ".name")
+    if "verb" in data:
+        data__verb = data["verb"]
+        _line(data__verb, name_prefix + ".verb")
+    if "key" in data:
+        data__key = data["key"]
+        _line(data__key, name_prefix + ".key")
+    if "occurrence" in data:
+        data__occurrence = data["occurrence"]
+        _count(data__occurrence, name_prefix + ".occurrence")
+    if "within" in data:
+        data__within = data["within"]
+        _line(data__within, name_prefix + ".within")
+    if "position" in data:
+        data__position = data["position"]
+        _count(data__position, name_prefix + ".position")
+    if "attempt" in data:
+        data__attempt = data["attempt"]
+        _count(data__attempt, name_prefix + ".attempt")
+    if "until" in data:
+        data__until = data["until"]
+        _time(data__until, name_prefix + ".until")
+    if "wait" in data:
+        data__wait = data["wait"]
+        _seconds(data__wait, name_prefix + ".wait")
+    if "error" in data:
+        data__error = data["error"]
+        if not isinstance(data__error, (dict)):
+            raise Invalid(name_prefix + ".error must be object")
+    if not data.keys() <= _KEYS_78:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_78))+" properties")
     return data
 
-def _data_step(data, name_prefix=None):
+def _data_step(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['name', 'outcome']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            _line(data__name, (name_prefix or "data") + ".name")
-        if "verb" in data_keys:
-            data_keys.remove("verb")
-            data__verb = data["verb"]
-            _line(data__verb, (name_prefix or "data") + ".verb")
-        if "key" in data_keys:
-            data_keys.remove("key")
-            data__key = data["key"]
-            _line(data__key, (name_prefix or "data") + ".key")
-        if "occurrence" in data_keys:
-            data_keys.remove("occurrence")
-            data__occurrence = data["occurrence"]
-            _count(data__occurrence, (name_prefix or "data") + ".occurrence")
-        if "within" in data_keys:
-            data_keys.remove("within")
-            data__within = data["within"]
-            _line(data__within, (name_prefix or "data") + ".within")
-        if "position" in data_keys:
-            data_keys.remove("position")
-            data__position = data["position"]
-            _count(data__position, (name_prefix or "data") + ".position")
-        if "outcome" in data_keys:
-            data_keys.remove("outcome")
-            data__outcome = data["outcome"]
-            if not (isinstance(data__outcome, str) and data__outcome in {'cancelled', 'done', 'failed'}):
-                raise Invalid("" + (name_prefix or "data") + ".outcome must be one of ['done', 'failed', 'cancelled']")
-        if "result" in data_keys:
-            data_keys.remove("result")
-            data__result = data["result"]
-        if "blob" in data_keys:
-            data_keys.remove("blob")
-            data__blob = data["blob"]
-            if not isinstance(data__blob, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".blob must be object")
-            data__blob_is_dict = isinstance(data__blob, dict)
-            if data__blob_is_dict:
-                data__blob__missing_keys = set(['oid', 'bytes']) - data__blob.keys()
-                if data__blob__missing_keys:
-                    raise Invalid("" + (name_prefix or "data") + ".blob must contain " + str(sorted(data__blob__missing_keys)))
-                data__blob_keys = set(data__blob.keys())
-                if "oid" in data__blob_keys:
-                    data__blob_keys.remove("oid")
-                    data__blob__oid = data__blob["oid"]
-                    _oid(data__blob__oid, (name_prefix or "data") + ".blob.oid")
-                if "bytes" in data__blob_keys:
-                    data__blob_keys.remove("bytes")
-                    data__blob__bytes = data__blob["bytes"]
-                    _count(data__blob__bytes, (name_prefix or "data") + ".blob.bytes")
-                if data__blob_keys:
-                    raise Invalid("" + (name_prefix or "data") + ".blob must not contain "+str(sorted(data__blob_keys))+" properties")
-        if "error" in data_keys:
-            data_keys.remove("error")
-            data__error = data["error"]
-            if not isinstance(data__error, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".error must be object")
-        if "seconds" in data_keys:
-            data_keys.remove("seconds")
-            data__seconds = data["seconds"]
-            _seconds(data__seconds, (name_prefix or "data") + ".seconds")
-        if "attempts" in data_keys:
-            data_keys.remove("attempts")
-            data__attempts = data["attempts"]
-            _count(data__attempts, (name_prefix or "data") + ".attempts")
-        if "checkpoint" in data_keys:
-            data_keys.remove("checkpoint")
-            data__checkpoint = data["checkpoint"]
-            _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-        if "signal" in data_keys:
-            data_keys.remove("signal")
-            data__signal = data["signal"]
-            if not isinstance(data__signal, (int)) or isinstance(data__signal, bool):
-                raise Invalid("" + (name_prefix or "data") + ".signal must be integer")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_23:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_23 - data.keys())))
+    if "name" in data:
+        data__name = data["name"]
+        _line(data__name, name_prefix + ".name")
+    if "verb" in data:
+        data__verb = data["verb"]
+        _line(data__verb, name_prefix + ".verb")
+    if "key" in data:
+        data__key = data["key"]
+        _line(data__key, name_prefix + ".key")
+    if "occurrence" in data:
+        data__occurrence = data["occurrence"]
+        _count(data__occurrence, name_prefix + ".occurrence")
+    if "within" in data:
+        data__within = data["within"]
+        _line(data__within, name_prefix + ".within")
+    if "position" in data:
+        data__position = data["position"]
+        _count(data__position, name_prefix + ".position")
+    if "outcome" in data:
+        data__outcome = data["outcome"]
+        if not (isinstance(data__outcome, str) and data__outcome in {'cancelled', 'done', 'failed'}):
+            raise Invalid(name_prefix + ".outcome must be one of ['done', 'failed', 'cancelled']")
+    if "result" in data:
+        data__result = data["result"]
+    if "blob" in data:
+        data__blob = data["blob"]
+        if not isinstance(data__blob, (dict)):
+            raise Invalid(name_prefix + ".blob must be object")
+        if not data__blob.keys() >= _KEYS_24:
+            raise Invalid(name_prefix + ".blob must contain " + str(sorted(_KEYS_24 - data__blob.keys())))
+        if "oid" in data__blob:
+            data__blob__oid = data__blob["oid"]
+            _oid(data__blob__oid, name_prefix + ".blob.oid")
+        if "bytes" in data__blob:
+            data__blob__bytes = data__blob["bytes"]
+            _count(data__blob__bytes, name_prefix + ".blob.bytes")
+        if not data__blob.keys() <= _KEYS_79:
+            raise Invalid(name_prefix + ".blob must not contain "+str(sorted(data__blob.keys() - _KEYS_79))+" properties")
+    if "error" in data:
+        data__error = data["error"]
+        if not isinstance(data__error, (dict)):
+            raise Invalid(name_prefix + ".error must be object")
+    if "seconds" in data:
+        data__seconds = data["seconds"]
+        _seconds(data__seconds, name_prefix + ".seconds")
+    if "attempts" in data:
+        data__attempts = data["attempts"]
+        _count(data__attempts, name_prefix + ".attempts")
+    if "checkpoint" in data:
+        data__checkpoint = data["checkpoint"]
+        _checkpoint(data__checkpoint, name_prefix + ".checkpoint")
+    if "signal" in data:
+        data__signal = data["signal"]
+        if not isinstance(data__signal, (int)) or isinstance(data__signal, bool):
+            raise Invalid(name_prefix + ".signal must be integer")
+    if not data.keys() <= _KEYS_80:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_80))+" properties")
     return data
 
-def _data_signal(data, name_prefix=None):
+def _data_signal(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['name', 'payload']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            _name(data__name, (name_prefix or "data") + ".name")
-        if "payload" in data_keys:
-            data_keys.remove("payload")
-            data__payload = data["payload"]
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_25:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_25 - data.keys())))
+    if "name" in data:
+        data__name = data["name"]
+        _name(data__name, name_prefix + ".name")
+    if "payload" in data:
+        data__payload = data["payload"]
+    if not data.keys() <= _KEYS_81:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_81))+" properties")
     return data
 
-def _data_session_state(data, name_prefix=None):
+def _data_session_state(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['state']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "state" in data_keys:
-            data_keys.remove("state")
-            data__state = data["state"]
-            if not (isinstance(data__state, str) and data__state in {'abandoned', 'active', 'crashed', 'created', 'handed_off', 'rolled_back', 'waiting'}):
-                raise Invalid("" + (name_prefix or "data") + ".state must be one of ['created', 'active', 'waiting', 'handed_off', 'crashed', 'rolled_back', 'abandoned']")
-        if "why" in data_keys:
-            data_keys.remove("why")
-            data__why = data["why"]
-            data__why_any_of_count37 = 0
-            if not data__why_any_of_count37:
-                try:
-                    _text(data__why, (name_prefix or "data") + ".why")
-                    data__why_any_of_count37 += 1
-                except Invalid: pass
-            if not data__why_any_of_count37:
-                try:
-                    if not isinstance(data__why, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".why must be null")
-                    data__why_any_of_count37 += 1
-                except Invalid: pass
-            if not data__why_any_of_count37:
-                raise Invalid("" + (name_prefix or "data") + ".why cannot be validated by any definition")
-        if "until" in data_keys:
-            data_keys.remove("until")
-            data__until = data["until"]
-            data__until_any_of_count38 = 0
-            if not data__until_any_of_count38:
-                try:
-                    _time(data__until, (name_prefix or "data") + ".until")
-                    data__until_any_of_count38 += 1
-                except Invalid: pass
-            if not data__until_any_of_count38:
-                try:
-                    if not isinstance(data__until, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".until must be null")
-                    data__until_any_of_count38 += 1
-                except Invalid: pass
-            if not data__until_any_of_count38:
-                raise Invalid("" + (name_prefix or "data") + ".until cannot be validated by any definition")
-        if "generation" in data_keys:
-            data_keys.remove("generation")
-            data__generation = data["generation"]
-            _count(data__generation, (name_prefix or "data") + ".generation")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_26:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_26 - data.keys())))
+    if "state" in data:
+        data__state = data["state"]
+        if not (isinstance(data__state, str) and data__state in {'abandoned', 'active', 'crashed', 'created', 'handed_off', 'rolled_back', 'waiting'}):
+            raise Invalid(name_prefix + ".state must be one of ['created', 'active', 'waiting', 'handed_off', 'crashed', 'rolled_back', 'abandoned']")
+    if "why" in data:
+        data__why = data["why"]
+        data__why_any_of_count37 = 0
+        if not data__why_any_of_count37:
+            try:
+                _text(data__why, name_prefix + ".why")
+                data__why_any_of_count37 += 1
+            except Invalid: pass
+        if not data__why_any_of_count37:
+            try:
+                if not isinstance(data__why, (NoneType)):
+                    raise Invalid(name_prefix + ".why must be null")
+                data__why_any_of_count37 += 1
+            except Invalid: pass
+        if not data__why_any_of_count37:
+            raise Invalid(name_prefix + ".why cannot be validated by any definition")
+    if "until" in data:
+        data__until = data["until"]
+        data__until_any_of_count38 = 0
+        if not data__until_any_of_count38:
+            try:
+                _time(data__until, name_prefix + ".until")
+                data__until_any_of_count38 += 1
+            except Invalid: pass
+        if not data__until_any_of_count38:
+            try:
+                if not isinstance(data__until, (NoneType)):
+                    raise Invalid(name_prefix + ".until must be null")
+                data__until_any_of_count38 += 1
+            except Invalid: pass
+        if not data__until_any_of_count38:
+            raise Invalid(name_prefix + ".until cannot be validated by any definition")
+    if "generation" in data:
+        data__generation = data["generation"]
+        _count(data__generation, name_prefix + ".generation")
+    if not data.keys() <= _KEYS_82:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_82))+" properties")
     return data
 
-def _data_session_private(data, name_prefix=None):
+def _data_session_private(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['why']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "why" in data_keys:
-            data_keys.remove("why")
-            data__why = data["why"]
-            data__why_any_of_count39 = 0
-            if not data__why_any_of_count39:
-                try:
-                    _text(data__why, (name_prefix or "data") + ".why")
-                    data__why_any_of_count39 += 1
-                except Invalid: pass
-            if not data__why_any_of_count39:
-                try:
-                    if not isinstance(data__why, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".why must be null")
-                    data__why_any_of_count39 += 1
-                except Invalid: pass
-            if not data__why_any_of_count39:
-                raise Invalid("" + (name_prefix or "data") + ".why cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_27:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_27 - data.keys())))
+    if "why" in data:
+        data__why = data["why"]
+        data__why_any_of_count39 = 0
+        if not data__why_any_of_count39:
+            try:
+                _text(data__why, name_prefix + ".why")
+                data__why_any_of_count39 += 1
+            except Invalid: pass
+        if not data__why_any_of_count39:
+            try:
+                if not isinstance(data__why, (NoneType)):
+                    raise Invalid(name_prefix + ".why must be null")
+                data__why_any_of_count39 += 1
+            except Invalid: pass
+        if not data__why_any_of_count39:
+            raise Invalid(name_prefix + ".why cannot be validated by any definition")
+    if not data.keys() <= _KEYS_83:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_83))+" properties")
     return data
 
-def _data_session_forked(data, name_prefix=None):
+def _data_session_forked(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['session', 'through']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "session" in data_keys:
-            data_keys.remove("session")
-            data__session = data["session"]
-            _name(data__session, (name_prefix or "data") + ".session")
-        if "through" in data_keys:
-            data_keys.remove("through")
-            data__through = data["through"]
-            _count(data__through, (name_prefix or "data") + ".through")
-        if "checkpoint" in data_keys:
-            data_keys.remove("checkpoint")
-            data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count40 = 0
-            if not data__checkpoint_any_of_count40:
-                try:
-                    _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count40 += 1
-                except Invalid: pass
-            if not data__checkpoint_any_of_count40:
-                try:
-                    if not isinstance(data__checkpoint, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count40 += 1
-                except Invalid: pass
-            if not data__checkpoint_any_of_count40:
-                raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
-        if "notes" in data_keys:
-            data_keys.remove("notes")
-            data__notes = data["notes"]
-            if not isinstance(data__notes, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".notes must be array")
-            data__notes_is_list = isinstance(data__notes, (list, tuple))
-            if data__notes_is_list:
-                data__notes_len = len(data__notes)
-                if data__notes_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".notes must contain less than or equal to 10000 items")
-                for data__notes_x, data__notes_item in enumerate(data__notes):
-                    _text(data__notes_item, (name_prefix or "data") + ".notes[{data__notes_x}]".format(**locals()))
-        if "decisions" in data_keys:
-            data_keys.remove("decisions")
-            data__decisions = data["decisions"]
-            if not isinstance(data__decisions, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".decisions must be array")
-            data__decisions_is_list = isinstance(data__decisions, (list, tuple))
-            if data__decisions_is_list:
-                data__decisions_len = len(data__decisions)
-                if data__decisions_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".decisions must contain less than or equal to 10000 items")
-                for data__decisions_x, data__decisions_item in enumerate(data__decisions):
-                    _text(data__decisions_item, (name_prefix or "data") + ".decisions[{data__decisions_x}]".format(**locals()))
-        if "blockers" in data_keys:
-            data_keys.remove("blockers")
-            data__blockers = data["blockers"]
-            if not isinstance(data__blockers, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".blockers must be array")
-            data__blockers_is_list = isinstance(data__blockers, (list, tuple))
-            if data__blockers_is_list:
-                data__blockers_len = len(data__blockers)
-                if data__blockers_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".blockers must contain less than or equal to 10000 items")
-                for data__blockers_x, data__blockers_item in enumerate(data__blockers):
-                    if not isinstance(data__blockers_item, (dict)):
-                        raise Invalid("" + (name_prefix or "data") + ".blockers[{data__blockers_x}]".format(**locals()) + " must be object")
-                    data__blockers_item_is_dict = isinstance(data__blockers_item, dict)
-                    if data__blockers_item_is_dict:
-                        data__blockers_item__missing_keys = set(['id', 'text', 'open']) - data__blockers_item.keys()
-                        if data__blockers_item__missing_keys:
-                            raise Invalid("" + (name_prefix or "data") + ".blockers[{data__blockers_x}]".format(**locals()) + " must contain " + str(sorted(data__blockers_item__missing_keys)))
-                        data__blockers_item_keys = set(data__blockers_item.keys())
-                        if "id" in data__blockers_item_keys:
-                            data__blockers_item_keys.remove("id")
-                            data__blockers_item__id = data__blockers_item["id"]
-                            _line(data__blockers_item__id, (name_prefix or "data") + ".blockers[{data__blockers_x}].id".format(**locals()))
-                        if "text" in data__blockers_item_keys:
-                            data__blockers_item_keys.remove("text")
-                            data__blockers_item__text = data__blockers_item["text"]
-                            _text(data__blockers_item__text, (name_prefix or "data") + ".blockers[{data__blockers_x}].text".format(**locals()))
-                        if "open" in data__blockers_item_keys:
-                            data__blockers_item_keys.remove("open")
-                            data__blockers_item__open = data__blockers_item["open"]
-                            if not isinstance(data__blockers_item__open, (bool)):
-                                raise Invalid("" + (name_prefix or "data") + ".blockers[{data__blockers_x}].open".format(**locals()) + " must be boolean")
-                        if data__blockers_item_keys:
-                            raise Invalid("" + (name_prefix or "data") + ".blockers[{data__blockers_x}]".format(**locals()) + " must not contain "+str(sorted(data__blockers_item_keys))+" properties")
-        if "values" in data_keys:
-            data_keys.remove("values")
-            data__values = data["values"]
-            if not isinstance(data__values, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".values must be object")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_28:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_28 - data.keys())))
+    if "session" in data:
+        data__session = data["session"]
+        _name(data__session, name_prefix + ".session")
+    if "through" in data:
+        data__through = data["through"]
+        _count(data__through, name_prefix + ".through")
+    if "checkpoint" in data:
+        data__checkpoint = data["checkpoint"]
+        data__checkpoint_any_of_count40 = 0
+        if not data__checkpoint_any_of_count40:
+            try:
+                _checkpoint(data__checkpoint, name_prefix + ".checkpoint")
+                data__checkpoint_any_of_count40 += 1
+            except Invalid: pass
+        if not data__checkpoint_any_of_count40:
+            try:
+                if not isinstance(data__checkpoint, (NoneType)):
+                    raise Invalid(name_prefix + ".checkpoint must be null")
+                data__checkpoint_any_of_count40 += 1
+            except Invalid: pass
+        if not data__checkpoint_any_of_count40:
+            raise Invalid(name_prefix + ".checkpoint cannot be validated by any definition")
+    if "notes" in data:
+        data__notes = data["notes"]
+        if not isinstance(data__notes, (list, tuple)):
+            raise Invalid(name_prefix + ".notes must be array")
+        data__notes_len = len(data__notes)
+        if data__notes_len > 10000:
+            raise Invalid(name_prefix + ".notes must contain less than or equal to 10000 items")
+        for data__notes_x, data__notes_item in enumerate(data__notes):
+            _text(data__notes_item, name_prefix + ".notes[{data__notes_x}]".format(**locals()))
+    if "decisions" in data:
+        data__decisions = data["decisions"]
+        if not isinstance(data__decisions, (list, tuple)):
+            raise Invalid(name_prefix + ".decisions must be array")
+        data__decisions_len = len(data__decisions)
+        if data__decisions_len > 10000:
+            raise Invalid(name_prefix + ".decisions must contain less than or equal to 10000 items")
+        for data__decisions_x, data__decisions_item in enumerate(data__decisions):
+            _text(data__decisions_item, name_prefix + ".decisions[{data__decisions_x}]".format(**locals()))
+    if "blockers" in data:
+        data__blockers = data["blockers"]
+        if not isinstance(data__blockers, (list, tuple)):
+            raise Invalid(name_prefix + ".blockers must be array")
+        data__blockers_len = len(data__blockers)
+        if data__blockers_len > 10000:
+            raise Invalid(name_prefix + ".blockers must contain less than or equal to 10000 items")
+        for data__blockers_x, data__blockers_item in enumerate(data__blockers):
+            if not isinstance(data__blockers_item, (dict)):
+                raise Invalid(name_prefix + ".blockers[{data__blockers_x}]".format(**locals()) + " must be object")
+            if not data__blockers_item.keys() >= _KEYS_12:
+                raise Invalid(name_prefix + ".blockers[{data__blockers_x}]".format(**locals()) + " must contain " + str(sorted(_KEYS_12 - data__blockers_item.keys())))
+            if "id" in data__blockers_item:
+                data__blockers_item__id = data__blockers_item["id"]
+                _line(data__blockers_item__id, name_prefix + ".blockers[{data__blockers_x}].id".format(**locals()))
+            if "text" in data__blockers_item:
+                data__blockers_item__text = data__blockers_item["text"]
+                _text(data__blockers_item__text, name_prefix + ".blockers[{data__blockers_x}].text".format(**locals()))
+            if "open" in data__blockers_item:
+                data__blockers_item__open = data__blockers_item["open"]
+                if not isinstance(data__blockers_item__open, (bool)):
+                    raise Invalid(name_prefix + ".blockers[{data__blockers_x}].open".format(**locals()) + " must be boolean")
+            if not data__blockers_item.keys() <= _KEYS_70:
+                raise Invalid(name_prefix + ".blockers[{data__blockers_x}]".format(**locals()) + " must not contain "+str(sorted(data__blockers_item.keys() - _KEYS_70))+" properties")
+    if "values" in data:
+        data__values = data["values"]
+        if not isinstance(data__values, (dict)):
+            raise Invalid(name_prefix + ".values must be object")
+    if not data.keys() <= _KEYS_84:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_84))+" properties")
     return data
 
-def _data_session_feature(data, name_prefix=None):
+def _data_session_feature(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['feature']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            data__feature_any_of_count41 = 0
-            if not data__feature_any_of_count41:
-                try:
-                    _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count41 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count41:
-                try:
-                    if not isinstance(data__feature, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count41 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count41:
-                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_29:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_29 - data.keys())))
+    if "feature" in data:
+        data__feature = data["feature"]
+        data__feature_any_of_count41 = 0
+        if not data__feature_any_of_count41:
+            try:
+                _name(data__feature, name_prefix + ".feature")
+                data__feature_any_of_count41 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count41:
+            try:
+                if not isinstance(data__feature, (NoneType)):
+                    raise Invalid(name_prefix + ".feature must be null")
+                data__feature_any_of_count41 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count41:
+            raise Invalid(name_prefix + ".feature cannot be validated by any definition")
+    if not data.keys() <= _KEYS_85:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_85))+" properties")
     return data
 
-def _data_session_created(data, name_prefix=None):
+def _data_session_created(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['kind', 'worktree']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "kind" in data_keys:
-            data_keys.remove("kind")
-            data__kind = data["kind"]
-            if not (isinstance(data__kind, str) and data__kind in {'detached', 'manual', 'python', 'run'}):
-                raise Invalid("" + (name_prefix or "data") + ".kind must be one of ['run', 'detached', 'python', 'manual']")
-        if "worktree" in data_keys:
-            data_keys.remove("worktree")
-            data__worktree = data["worktree"]
-            _line(data__worktree, (name_prefix or "data") + ".worktree")
-        if "goal" in data_keys:
-            data_keys.remove("goal")
-            data__goal = data["goal"]
-            data__goal_any_of_count42 = 0
-            if not data__goal_any_of_count42:
-                try:
-                    _text(data__goal, (name_prefix or "data") + ".goal")
-                    data__goal_any_of_count42 += 1
-                except Invalid: pass
-            if not data__goal_any_of_count42:
-                try:
-                    if not isinstance(data__goal, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".goal must be null")
-                    data__goal_any_of_count42 += 1
-                except Invalid: pass
-            if not data__goal_any_of_count42:
-                raise Invalid("" + (name_prefix or "data") + ".goal cannot be validated by any definition")
-        if "agent" in data_keys:
-            data_keys.remove("agent")
-            data__agent = data["agent"]
-            data__agent_any_of_count43 = 0
-            if not data__agent_any_of_count43:
-                try:
-                    _line(data__agent, (name_prefix or "data") + ".agent")
-                    data__agent_any_of_count43 += 1
-                except Invalid: pass
-            if not data__agent_any_of_count43:
-                try:
-                    if not isinstance(data__agent, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".agent must be null")
-                    data__agent_any_of_count43 += 1
-                except Invalid: pass
-            if not data__agent_any_of_count43:
-                raise Invalid("" + (name_prefix or "data") + ".agent cannot be validated by any definition")
-        if "branch" in data_keys:
-            data_keys.remove("branch")
-            data__branch = data["branch"]
-            data__branch_any_of_count44 = 0
-            if not data__branch_any_of_count44:
-                try:
-                    _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count44 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count44:
-                try:
-                    if not isinstance(data__branch, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count44 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count44:
-                raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
-        if "head" in data_keys:
-            data_keys.remove("head")
-            data__head = data["head"]
-            data__head_any_of_count45 = 0
-            if not data__head_any_of_count45:
-                try:
-                    _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count45 += 1
-                except Invalid: pass
-            if not data__head_any_of_count45:
-                try:
-                    if not isinstance(data__head, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count45 += 1
-                except Invalid: pass
-            if not data__head_any_of_count45:
-                raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            data__feature_any_of_count46 = 0
-            if not data__feature_any_of_count46:
-                try:
-                    _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count46 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count46:
-                try:
-                    if not isinstance(data__feature, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count46 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count46:
-                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
-        if "run" in data_keys:
-            data_keys.remove("run")
-            data__run = data["run"]
-            data__run_any_of_count47 = 0
-            if not data__run_any_of_count47:
-                try:
-                    _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count47 += 1
-                except Invalid: pass
-            if not data__run_any_of_count47:
-                try:
-                    if not isinstance(data__run, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count47 += 1
-                except Invalid: pass
-            if not data__run_any_of_count47:
-                raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
-        if "generation" in data_keys:
-            data_keys.remove("generation")
-            data__generation = data["generation"]
-            _count(data__generation, (name_prefix or "data") + ".generation")
-        if "code" in data_keys:
-            data_keys.remove("code")
-            data__code = data["code"]
-            data__code_any_of_count48 = 0
-            if not data__code_any_of_count48:
-                try:
-                    _line(data__code, (name_prefix or "data") + ".code")
-                    data__code_any_of_count48 += 1
-                except Invalid: pass
-            if not data__code_any_of_count48:
-                try:
-                    if not isinstance(data__code, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".code must be null")
-                    data__code_any_of_count48 += 1
-                except Invalid: pass
-            if not data__code_any_of_count48:
-                raise Invalid("" + (name_prefix or "data") + ".code cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_30:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_30 - data.keys())))
+    if "kind" in data:
+        data__kind = data["kind"]
+        if not (isinstance(data__kind, str) and data__kind in {'detached', 'manual', 'python', 'run'}):
+            raise Invalid(name_prefix + ".kind must be one of ['run', 'detached', 'python', 'manual']")
+    if "worktree" in data:
+        data__worktree = data["worktree"]
+        _line(data__worktree, name_prefix + ".worktree")
+    if "goal" in data:
+        data__goal = data["goal"]
+        data__goal_any_of_count42 = 0
+        if not data__goal_any_of_count42:
+            try:
+                _text(data__goal, name_prefix + ".goal")
+                data__goal_any_of_count42 += 1
+            except Invalid: pass
+        if not data__goal_any_of_count42:
+            try:
+                if not isinstance(data__goal, (NoneType)):
+                    raise Invalid(name_prefix + ".goal must be null")
+                data__goal_any_of_count42 += 1
+            except Invalid: pass
+        if not data__goal_any_of_count42:
+            raise Invalid(name_prefix + ".goal cannot be validated by any definition")
+    if "agent" in data:
+        data__agent = data["agent"]
+        data__agent_any_of_count43 = 0
+        if not data__agent_any_of_count43:
+            try:
+                _line(data__agent, name_prefix + ".agent")
+                data__agent_any_of_count43 += 1
+            except Invalid: pass
+        if not data__agent_any_of_count43:
+            try:
+                if not isinstance(data__agent, (NoneType)):
+                    raise Invalid(name_prefix + ".agent must be null")
+                data__agent_any_of_count43 += 1
+            except Invalid: pass
+        if not data__agent_any_of_count43:
+            raise Invalid(name_prefix + ".agent cannot be validated by any definition")
+    if "branch" in data:
+        data__branch = data["branch"]
+        data__branch_any_of_count44 = 0
+        if not data__branch_any_of_count44:
+            try:
+                _line(data__branch, name_prefix + ".branch")
+                data__branch_any_of_count44 += 1
+            except Invalid: pass
+        if not data__branch_any_of_count44:
+            try:
+                if not isinstance(data__branch, (NoneType)):
+                    raise Invalid(name_prefix + ".branch must be null")
+                data__branch_any_of_count44 += 1
+            except Invalid: pass
+        if not data__branch_any_of_count44:
+            raise Invalid(name_prefix + ".branch cannot be validated by any definition")
+    if "head" in data:
+        data__head = data["head"]
+        data__head_any_of_count45 = 0
+        if not data__head_any_of_count45:
+            try:
+                _oid(data__head, name_prefix + ".head")
+                data__head_any_of_count45 += 1
+            except Invalid: pass
+        if not data__head_any_of_count45:
+            try:
+                if not isinstance(data__head, (NoneType)):
+                    raise Invalid(name_prefix + ".head must be null")
+                data__head_any_of_count45 += 1
+            except Invalid: pass
+        if not data__head_any_of_count45:
+            raise Invalid(name_prefix + ".head cannot be validated by any definition")
+    if "feature" in data:
+        data__feature = data["feature"]
+        data__feature_any_of_count46 = 0
+        if not data__feature_any_of_count46:
+            try:
+                _name(data__feature, name_prefix + ".feature")
+                data__feature_any_of_count46 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count46:
+            try:
+                if not isinstance(data__feature, (NoneType)):
+                    raise Invalid(name_prefix + ".feature must be null")
+                data__feature_any_of_count46 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count46:
+            raise Invalid(name_prefix + ".feature cannot be validated by any definition")
+    if "run" in data:
+        data__run = data["run"]
+        data__run_any_of_count47 = 0
+        if not data__run_any_of_count47:
+            try:
+                _name(data__run, name_prefix + ".run")
+                data__run_any_of_count47 += 1
+            except Invalid: pass
+        if not data__run_any_of_count47:
+            try:
+                if not isinstance(data__run, (NoneType)):
+                    raise Invalid(name_prefix + ".run must be null")
+                data__run_any_of_count47 += 1
+            except Invalid: pass
+        if not data__run_any_of_count47:
+            raise Invalid(name_prefix + ".run cannot be validated by any definition")
+    if "generation" in data:
+        data__generation = data["generation"]
+        _count(data__generation, name_prefix + ".generation")
+    if "code" in data:
+        data__code = data["code"]
+        data__code_any_of_count48 = 0
+        if not data__code_any_of_count48:
+            try:
+                _line(data__code, name_prefix + ".code")
+                data__code_any_of_count48 += 1
+            except Invalid: pass
+        if not data__code_any_of_count48:
+            try:
+                if not isinstance(data__code, (NoneType)):
+                    raise Invalid(name_prefix + ".code must be null")
+                data__code_any_of_count48 += 1
+            except Invalid: pass
+        if not data__code_any_of_count48:
+            raise Invalid(name_prefix + ".code cannot be validated by any definition")
+    if not data.keys() <= _KEYS_86:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_86))+" properties")
     return data
 
-def _data_session_code(data, name_prefix=None):
+def _data_session_code(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['code', 'previous']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "code" in data_keys:
-            data_keys.remove("code")
-            data__code = data["code"]
-            data__code_any_of_count49 = 0
-            if not data__code_any_of_count49:
-                try:
-                    _line(data__code, (name_prefix or "data") + ".code")
-                    data__code_any_of_count49 += 1
-                except Invalid: pass
-            if not data__code_any_of_count49:
-                try:
-                    if not isinstance(data__code, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".code must be null")
-                    data__code_any_of_count49 += 1
-                except Invalid: pass
-            if not data__code_any_of_count49:
-                raise Invalid("" + (name_prefix or "data") + ".code cannot be validated by any definition")
-        if "previous" in data_keys:
-            data_keys.remove("previous")
-            data__previous = data["previous"]
-            data__previous_any_of_count50 = 0
-            if not data__previous_any_of_count50:
-                try:
-                    _line(data__previous, (name_prefix or "data") + ".previous")
-                    data__previous_any_of_count50 += 1
-                except Invalid: pass
-            if not data__previous_any_of_count50:
-                try:
-                    if not isinstance(data__previous, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".previous must be null")
-                    data__previous_any_of_count50 += 1
-                except Invalid: pass
-            if not data__previous_any_of_count50:
-                raise Invalid("" + (name_prefix or "data") + ".previous cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_31:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_31 - data.keys())))
+    if "code" in data:
+        data__code = data["code"]
+        data__code_any_of_count49 = 0
+        if not data__code_any_of_count49:
+            try:
+                _line(data__code, name_prefix + ".code")
+                data__code_any_of_count49 += 1
+            except Invalid: pass
+        if not data__code_any_of_count49:
+            try:
+                if not isinstance(data__code, (NoneType)):
+                    raise Invalid(name_prefix + ".code must be null")
+                data__code_any_of_count49 += 1
+            except Invalid: pass
+        if not data__code_any_of_count49:
+            raise Invalid(name_prefix + ".code cannot be validated by any definition")
+    if "previous" in data:
+        data__previous = data["previous"]
+        data__previous_any_of_count50 = 0
+        if not data__previous_any_of_count50:
+            try:
+                _line(data__previous, name_prefix + ".previous")
+                data__previous_any_of_count50 += 1
+            except Invalid: pass
+        if not data__previous_any_of_count50:
+            try:
+                if not isinstance(data__previous, (NoneType)):
+                    raise Invalid(name_prefix + ".previous must be null")
+                data__previous_any_of_count50 += 1
+            except Invalid: pass
+        if not data__previous_any_of_count50:
+            raise Invalid(name_prefix + ".previous cannot be validated by any definition")
+    if not data.keys() <= _KEYS_87:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_87))+" properties")
     return data
 
-def _data_rewritten(data, name_prefix=None):
+def _data_rewritten(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['pairs', 'why']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "pairs" in data_keys:
-            data_keys.remove("pairs")
-            data__pairs = data["pairs"]
-            if not isinstance(data__pairs, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".pairs must be array")
-            data__pairs_is_list = isinstance(data__pairs, (list, tuple))
-            if data__pairs_is_list:
-                data__pairs_len = len(data__pairs)
-                if data__pairs_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".pairs must contain less than or equal to 10000 items")
-                for data__pairs_x, data__pairs_item in enumerate(data__pairs):
-                    if not isinstance(data__pairs_item, (list, tuple)):
-                        raise Invalid("" + (name_prefix or "data") + ".pairs[{data__pairs_x}]".format(**locals()) + " must be array")
-                    data__pairs_item_is_list = isinstance(data__pairs_item, (list, tuple))
-                    if data__pairs_item_is_list:
-                        data__pairs_item_len = len(data__pairs_item)
-                        if data__pairs_item_len < 2:
-                            raise Invalid("" + (name_prefix or "data") + ".pairs[{data__pairs_x}]".format(**locals()) + " must contain at least 2 items")
-                        if data__pairs_item_len > 2:
-                            raise Invalid("" + (name_prefix or "data") + ".pairs[{data__pairs_x}]".format(**locals()) + " must contain less than or equal to 2 items")
-                        for data__pairs_item_x, data__pairs_item_item in enumerate(data__pairs_item):
-                            _oid(data__pairs_item_item, (name_prefix or "data") + ".pairs[{data__pairs_x}][{data__pairs_item_x}]".format(**locals()))
-        if "why" in data_keys:
-            data_keys.remove("why")
-            data__why = data["why"]
-            _line(data__why, (name_prefix or "data") + ".why")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_32:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_32 - data.keys())))
+    if "pairs" in data:
+        data__pairs = data["pairs"]
+        if not isinstance(data__pairs, (list, tuple)):
+            raise Invalid(name_prefix + ".pairs must be array")
+        data__pairs_len = len(data__pairs)
+        if data__pairs_len > 10000:
+            raise Invalid(name_prefix + ".pairs must contain less than or equal to 10000 items")
+        for data__pairs_x, data__pairs_item in enumerate(data__pairs):
+            if not isinstance(data__pairs_item, (list, tuple)):
+                raise Invalid(name_prefix + ".pairs[{data__pairs_x}]".format(**locals()) + " must be array")
+            data__pairs_item_len = len(data__pairs_item)
+            if data__pairs_item_len < 2:
+                raise Invalid(name_prefix + ".pairs[{data__pairs_x}]".format(**locals()) + " must contain at least 2 items")
+            if data__pairs_item_len > 2:
+                raise Invalid(name_prefix + ".pairs[{data__pairs_x}]".format(**locals()) + " must contain less than or equal to 2 items")
+            for data__pairs_item_x, data__pairs_item_item in enumerate(data__pairs_item):
+                _oid(data__pairs_item_item, name_prefix + ".pairs[{data__pairs_x}][{data__pairs_item_x}]".format(**locals()))
+    if "why" in data:
+        data__why = data["why"]
+        _line(data__why, name_prefix + ".why")
+    if not data.keys() <= _KEYS_88:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_88))+" properties")
     return data
 
-def _data_recovery(data, name_prefix=None):
+def _data_recovery(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['verdict', 'row', 'seconds']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "verdict" in data_keys:
-            data_keys.remove("verdict")
-            data__verdict = data["verdict"]
-            _line(data__verdict, (name_prefix or "data") + ".verdict")
-        if "row" in data_keys:
-            data_keys.remove("row")
-            data__row = data["row"]
-            _line(data__row, (name_prefix or "data") + ".row")
-        if "seconds" in data_keys:
-            data_keys.remove("seconds")
-            data__seconds = data["seconds"]
-            _seconds(data__seconds, (name_prefix or "data") + ".seconds")
-        if "facts" in data_keys:
-            data_keys.remove("facts")
-            data__facts = data["facts"]
-            if not isinstance(data__facts, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".facts must be object")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_33:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_33 - data.keys())))
+    if "verdict" in data:
+        data__verdict = data["verdict"]
+        _line(data__verdict, name_prefix + ".verdict")
+    if "row" in data:
+        data__row = data["row"]
+        _line(data__row, name_prefix + ".row")
+    if "seconds" in data:
+        data__seconds = data["seconds"]
+        _seconds(data__seconds, name_prefix + ".seconds")
+    if "facts" in data:
+        data__facts = data["facts"]
+        if not isinstance(data__facts, (dict)):
+            raise Invalid(name_prefix + ".facts must be object")
+    if not data.keys() <= _KEYS_89:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_89))+" properties")
     return data
 
-def _data_note(data, name_prefix=None):
+def _data_note(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['text']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "text" in data_keys:
-            data_keys.remove("text")
-            data__text = data["text"]
-            _text(data__text, (name_prefix or "data") + ".text")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_34:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_34 - data.keys())))
+    if "text" in data:
+        data__text = data["text"]
+        _text(data__text, name_prefix + ".text")
+    if not data.keys() <= _KEYS_90:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_90))+" properties")
     return data
 
-def _data_layer(data, name_prefix=None):
+def _data_layer(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['layer', 'set', 'drop']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "layer" in data_keys:
-            data_keys.remove("layer")
-            data__layer = data["layer"]
-            if not (isinstance(data__layer, str) and data__layer in {'long_term', 'persistent', 'session'}):
-                raise Invalid("" + (name_prefix or "data") + ".layer must be one of ['session', 'persistent', 'long_term']")
-        if "set" in data_keys:
-            data_keys.remove("set")
-            data__set = data["set"]
-            if not isinstance(data__set, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".set must be object")
-        if "drop" in data_keys:
-            data_keys.remove("drop")
-            data__drop = data["drop"]
-            if not isinstance(data__drop, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".drop must be array")
-            data__drop_is_list = isinstance(data__drop, (list, tuple))
-            if data__drop_is_list:
-                data__drop_len = len(data__drop)
-                if data__drop_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".drop must contain less than or equal to 10000 items")
-                for data__drop_x, data__drop_item in enumerate(data__drop):
-                    _text(data__drop_item, (name_prefix or "data") + ".drop[{data__drop_x}]".format(**locals()))
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_35:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_35 - data.keys())))
+    if "layer" in data:
+        data__layer = data["layer"]
+        if not (isinstance(data__layer, str) and data__layer in {'long_term', 'persistent', 'session'}):
+            raise Invalid(name_prefix + ".layer must be one of ['session', 'persistent', 'long_term']")
+    if "set" in data:
+        data__set = data["set"]
+        if not isinstance(data__set, (dict)):
+            raise Invalid(name_prefix + ".set must be object")
+    if "drop" in data:
+        data__drop = data["drop"]
+        if not isinstance(data__drop, (list, tuple)):
+            raise Invalid(name_prefix + ".drop must be array")
+        data__drop_len = len(data__drop)
+        if data__drop_len > 10000:
+            raise Invalid(name_prefix + ".drop must contain less than or equal to 10000 items")
+        for data__drop_x, data__drop_item in enumerate(data__drop):
+            _text(data__drop_item, name_prefix + ".drop[{data__drop_x}]".format(**locals()))
+    if not data.keys() <= _KEYS_91:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_91))+" properties")
     return data
 
-def _data_interrupted(data, name_prefix=None):
+def _data_interrupted(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['forget', 'why']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "forget" in data_keys:
-            data_keys.remove("forget")
-            data__forget = data["forget"]
-            if not isinstance(data__forget, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".forget must be array")
-            data__forget_is_list = isinstance(data__forget, (list, tuple))
-            if data__forget_is_list:
-                data__forget_len = len(data__forget)
-                if data__forget_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".forget must contain less than or equal to 10000 items")
-                for data__forget_x, data__forget_item in enumerate(data__forget):
-                    _call(data__forget_item, (name_prefix or "data") + ".forget[{data__forget_x}]".format(**locals()))
-        if "why" in data_keys:
-            data_keys.remove("why")
-            data__why = data["why"]
-            _text(data__why, (name_prefix or "data") + ".why")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_36:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_36 - data.keys())))
+    if "forget" in data:
+        data__forget = data["forget"]
+        if not isinstance(data__forget, (list, tuple)):
+            raise Invalid(name_prefix + ".forget must be array")
+        data__forget_len = len(data__forget)
+        if data__forget_len > 10000:
+            raise Invalid(name_prefix + ".forget must contain less than or equal to 10000 items")
+        for data__forget_x, data__forget_item in enumerate(data__forget):
+            _call(data__forget_item, name_prefix + ".forget[{data__forget_x}]".format(**locals()))
+    if "why" in data:
+        data__why = data["why"]
+        _text(data__why, name_prefix + ".why")
+    if not data.keys() <= _KEYS_92:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_92))+" properties")
     return data
 
-def _data_head(data, name_prefix=None):
+def _data_head(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['old', 'new', 'why']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "old" in data_keys:
-            data_keys.remove("old")
-            data__old = data["old"]
-            data__old_any_of_count51 = 0
-            if not data__old_any_of_count51:
-                try:
-                    _oid(data__old, (name_prefix or "data") + ".old")
-                    data__old_any_of_count51 += 1
-                except Invalid: pass
-            if not data__old_any_of_count51:
-                try:
-                    if not isinstance(data__old, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".old must be null")
-                    data__old_any_of_count51 += 1
-                except Invalid: pass
-            if not data__old_any_of_count51:
-                raise Invalid("" + (name_prefix or "data") + ".old cannot be validated by any definition")
-        if "new" in data_keys:
-            data_keys.remove("new")
-            data__new = data["new"]
-            data__new_any_of_count52 = 0
-            if not data__new_any_of_count52:
-                try:
-                    _oid(data__new, (name_prefix or "data") + ".new")
-                    data__new_any_of_count52 += 1
-                except Invalid: pass
-            if not data__new_any_of_count52:
-                try:
-                    if not isinstance(data__new, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".new must be null")
-                    data__new_any_of_count52 += 1
-                except Invalid: pass
-            if not data__new_any_of_count52:
-                raise Invalid("" + (name_prefix or "data") + ".new cannot be validated by any definition")
-        if "why" in data_keys:
-            data_keys.remove("why")
-            data__why = data["why"]
-            _line(data__why, (name_prefix or "data") + ".why")
-        if "ref" in data_keys:
-            data_keys.remove("ref")
-            data__ref = data["ref"]
-            _line(data__ref, (name_prefix or "data") + ".ref")
-        if "pid" in data_keys:
-            data_keys.remove("pid")
-            data__pid = data["pid"]
-            if not isinstance(data__pid, (int)) or isinstance(data__pid, bool):
-                raise Invalid("" + (name_prefix or "data") + ".pid must be integer")
-            if isinstance(data__pid, (int, float)) and not isinstance(data__pid, bool):
-                if data__pid < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".pid must be bigger than or equal to 1")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_37:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_37 - data.keys())))
+    if "old" in data:
+        data__old = data["old"]
+        data__old_any_of_count51 = 0
+        if not data__old_any_of_count51:
+            try:
+                _oid(data__old, name_prefix + ".old")
+                data__old_any_of_count51 += 1
+            except Invalid: pass
+        if not data__old_any_of_count51:
+            try:
+                if not isinstance(data__old, (NoneType)):
+                    raise Invalid(name_prefix + ".old must be null")
+                data__old_any_of_count51 += 1
+            except Invalid: pass
+        if not data__old_any_of_count51:
+            raise Invalid(name_prefix + ".old cannot be validated by any definition")
+    if "new" in data:
+        data__new = data["new"]
+        data__new_any_of_count52 = 0
+        if not data__new_any_of_count52:
+            try:
+                _oid(data__new, name_prefix + ".new")
+                data__new_any_of_count52 += 1
+            except Invalid: pass
+        if not data__new_any_of_count52:
+            try:
+                if not isinstance(data__new, (NoneType)):
+                    raise Invalid(name_prefix + ".new must be null")
+                data__new_any_of_count52 += 1
+            except Invalid: pass
+        if not data__new_any_of_count52:
+            raise Invalid(name_prefix + ".new cannot be validated by any definition")
+    if "why" in data:
+        data__why = data["why"]
+        _line(data__why, name_prefix + ".why")
+    if "ref" in data:
+        data__ref = data["ref"]
+        _line(data__ref, name_prefix + ".ref")
+    if "pid" in data:
+        data__pid = data["pid"]
+        if not isinstance(data__pid, (int)) or isinstance(data__pid, bool):
+            raise Invalid(name_prefix + ".pid must be integer")
+        if data__pid < 1:
+            raise Invalid(name_prefix + ".pid must be bigger than or equal to 1")
+    if not data.keys() <= _KEYS_93:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_93))+" properties")
     return data
 
-def _data_feature_status(data, name_prefix=None):
+def _data_feature_status(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['feature', 'status']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            _name(data__feature, (name_prefix or "data") + ".feature")
-        if "status" in data_keys:
-            data_keys.remove("status")
-            data__status = data["status"]
-            if not (isinstance(data__status, str) and data__status in {'blocked', 'done', 'failed', 'in_progress', 'pending', 'rolled_back'}):
-                raise Invalid("" + (name_prefix or "data") + ".status must be one of ['pending', 'in_progress', 'blocked', 'failed', 'rolled_back', 'done']")
-        if "reason" in data_keys:
-            data_keys.remove("reason")
-            data__reason = data["reason"]
-            data__reason_any_of_count53 = 0
-            if not data__reason_any_of_count53:
-                try:
-                    _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count53 += 1
-                except Invalid: pass
-            if not data__reason_any_of_count53:
-                try:
-                    if not isinstance(data__reason, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count53 += 1
-                except Invalid: pass
-            if not data__reason_any_of_count53:
-                raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
-        if "attempts" in data_keys:
-            data_keys.remove("attempts")
-            data__attempts = data["attempts"]
-            _count(data__attempts, (name_prefix or "data") + ".attempts")
-        if "green_before" in data_keys:
-            data_keys.remove("green_before")
-            data__greenbefore = data["green_before"]
-            if not isinstance(data__greenbefore, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".green_before must be boolean")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_38:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_38 - data.keys())))
+    if "feature" in data:
+        data__feature = data["feature"]
+        _name(data__feature, name_prefix + ".feature")
+    if "status" in data:
+        data__status = data["status"]
+        if not (isinstance(data__status, str) and data__status in {'blocked', 'done', 'failed', 'in_progress', 'pending', 'rolled_back'}):
+            raise Invalid(name_prefix + ".status must be one of ['pending', 'in_progress', 'blocked', 'failed', 'rolled_back', 'done']")
+    if "reason" in data:
+        data__reason = data["reason"]
+        data__reason_any_of_count53 = 0
+        if not data__reason_any_of_count53:
+            try:
+                _text(data__reason, name_prefix + ".reason")
+                data__reason_any_of_count53 += 1
+            except Invalid: pass
+        if not data__reason_any_of_count53:
+            try:
+                if not isinstance(data__reason, (NoneType)):
+                    raise Invalid(name_prefix + ".reason must be null")
+                data__reason_any_of_count53 += 1
+            except Invalid: pass
+        if not data__reason_any_of_count53:
+            raise Invalid(name_prefix + ".reason cannot be validated by any definition")
+    if "attempts" in data:
+        data__attempts = data["attempts"]
+        _count(data__attempts, name_prefix + ".attempts")
+    if "green_before" in data:
+        data__greenbefore = data["green_before"]
+        if not isinstance(data__greenbefore, (bool)):
+            raise Invalid(name_prefix + ".green_before must be boolean")
+    if not data.keys() <= _KEYS_94:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_94))+" properties")
     return data
 
-def _data_decision(data, name_prefix=None):
+def _data_decision(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['text']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "text" in data_keys:
-            data_keys.remove("text")
-            data__text = data["text"]
-            _text(data__text, (name_prefix or "data") + ".text")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_34:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_34 - data.keys())))
+    if "text" in data:
+        data__text = data["text"]
+        _text(data__text, name_prefix + ".text")
+    if not data.keys() <= _KEYS_90:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_90))+" properties")
     return data
 
-def _data_cut(data, name_prefix=None):
+def _data_cut(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['checkpoint', 'operation']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "checkpoint" in data_keys:
-            data_keys.remove("checkpoint")
-            data__checkpoint = data["checkpoint"]
-            _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-        if "operation" in data_keys:
-            data_keys.remove("operation")
-            data__operation = data["operation"]
-            _name(data__operation, (name_prefix or "data") + ".operation")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_39:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_39 - data.keys())))
+    if "checkpoint" in data:
+        data__checkpoint = data["checkpoint"]
+        _checkpoint(data__checkpoint, name_prefix + ".checkpoint")
+    if "operation" in data:
+        data__operation = data["operation"]
+        _name(data__operation, name_prefix + ".operation")
+    if not data.keys() <= _KEYS_95:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_95))+" properties")
     return data
 
-def _data_commit(data, name_prefix=None):
+def _data_commit(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['commit', 'kind']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "commit" in data_keys:
-            data_keys.remove("commit")
-            data__commit = data["commit"]
-            _oid(data__commit, (name_prefix or "data") + ".commit")
-        if "kind" in data_keys:
-            data_keys.remove("kind")
-            data__kind = data["kind"]
-            if not (isinstance(data__kind, str) and data__kind in {'foreign', 'own'}):
-                raise Invalid("" + (name_prefix or "data") + ".kind must be one of ['own', 'foreign']")
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            data__feature_any_of_count54 = 0
-            if not data__feature_any_of_count54:
-                try:
-                    _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count54 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count54:
-                try:
-                    if not isinstance(data__feature, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count54 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count54:
-                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
-        if "bypassed" in data_keys:
-            data_keys.remove("bypassed")
-            data__bypassed = data["bypassed"]
-            if not isinstance(data__bypassed, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".bypassed must be boolean")
-        if "subject" in data_keys:
-            data_keys.remove("subject")
-            data__subject = data["subject"]
-            _text(data__subject, (name_prefix or "data") + ".subject")
-        if "label" in data_keys:
-            data_keys.remove("label")
-            data__label = data["label"]
-            data__label_any_of_count55 = 0
-            if not data__label_any_of_count55:
-                try:
-                    _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count55 += 1
-                except Invalid: pass
-            if not data__label_any_of_count55:
-                try:
-                    if not isinstance(data__label, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count55 += 1
-                except Invalid: pass
-            if not data__label_any_of_count55:
-                raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_40:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_40 - data.keys())))
+    if "commit" in data:
+        data__commit = data["commit"]
+        _oid(data__commit, name_prefix + ".commit")
+    if "kind" in data:
+        data__kind = data["kind"]
+        if not (isinstance(data__kind, str) and data__kind in {'foreign', 'own'}):
+            raise Invalid(name_prefix + ".kind must be one of ['own', 'foreign']")
+    if "feature" in data:
+        data__feature = data["feature"]
+        data__feature_any_of_count54 = 0
+        if not data__feature_any_of_count54:
+            try:
+                _name(data__feature, name_prefix + ".feature")
+                data__feature_any_of_count54 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count54:
+            try:
+                if not isinstance(data__feature, (NoneType)):
+                    raise Invalid(name_prefix + ".feature must be null")
+                data__feature_any_of_count54 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count54:
+            raise Invalid(name_prefix + ".feature cannot be validated by any definition")
+    if "bypassed" in data:
+        data__bypassed = data["bypassed"]
+        if not isinstance(data__bypassed, (bool)):
+            raise Invalid(name_prefix + ".bypassed must be boolean")
+    if "subject" in data:
+        data__subject = data["subject"]
+        _text(data__subject, name_prefix + ".subject")
+    if "label" in data:
+        data__label = data["label"]
+        data__label_any_of_count55 = 0
+        if not data__label_any_of_count55:
+            try:
+                _name(data__label, name_prefix + ".label")
+                data__label_any_of_count55 += 1
+            except Invalid: pass
+        if not data__label_any_of_count55:
+            try:
+                if not isinstance(data__label, (NoneType)):
+                    raise Invalid(name_prefix + ".label must be null")
+                data__label_any_of_count55 += 1
+            except Invalid: pass
+        if not data__label_any_of_count55:
+            raise Invalid(name_prefix + ".label cannot be validated by any definition")
+    if not data.keys() <= _KEYS_96:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_96))+" properties")
     return data
 
-def _data_blocker(data, name_prefix=None):
+def _data_blocker(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['id', 'text']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "id" in data_keys:
-            data_keys.remove("id")
-            data__id = data["id"]
-            _line(data__id, (name_prefix or "data") + ".id")
-        if "text" in data_keys:
-            data_keys.remove("text")
-            data__text = data["text"]
-            _text(data__text, (name_prefix or "data") + ".text")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_41:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_41 - data.keys())))
+    if "id" in data:
+        data__id = data["id"]
+        _line(data__id, name_prefix + ".id")
+    if "text" in data:
+        data__text = data["text"]
+        _text(data__text, name_prefix + ".text")
+    if not data.keys() <= _KEYS_97:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_97))+" properties")
     return data
 
-def _data_attempt_started(data, name_prefix=None):
+def _data_attempt_started(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['number', 'feature', 'head']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "number" in data_keys:
-            data_keys.remove("number")
-            data__number = data["number"]
-            if not isinstance(data__number, (int)) or isinstance(data__number, bool):
-                raise Invalid("" + (name_prefix or "data") + ".number must be integer")
-            if isinstance(data__number, (int, float)) and not isinstance(data__number, bool):
-                if data__number < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".number must be bigger than or equal to 1")
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            data__feature_any_of_count56 = 0
-            if not data__feature_any_of_count56:
-                try:
-                    _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count56 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count56:
-                try:
-                    if not isinstance(data__feature, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count56 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count56:
-                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
-        if "head" in data_keys:
-            data_keys.remove("head")
-            data__head = data["head"]
-            data__head_any_of_count57 = 0
-            if not data__head_any_of_count57:
-                try:
-                    _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count57 += 1
-                except Invalid: pass
-            if not data__head_any_of_count57:
-                try:
-                    if not isinstance(data__head, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count57 += 1
-                except Invalid: pass
-            if not data__head_any_of_count57:
-                raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
-        if "log" in data_keys:
-            data_keys.remove("log")
-            data__log = data["log"]
-            data__log_any_of_count58 = 0
-            if not data__log_any_of_count58:
-                try:
-                    _path(data__log, (name_prefix or "data") + ".log")
-                    data__log_any_of_count58 += 1
-                except Invalid: pass
-            if not data__log_any_of_count58:
-                try:
-                    if not isinstance(data__log, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".log must be null")
-                    data__log_any_of_count58 += 1
-                except Invalid: pass
-            if not data__log_any_of_count58:
-                raise Invalid("" + (name_prefix or "data") + ".log cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_42:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_42 - data.keys())))
+    if "number" in data:
+        data__number = data["number"]
+        if not isinstance(data__number, (int)) or isinstance(data__number, bool):
+            raise Invalid(name_prefix + ".number must be integer")
+        if data__number < 1:
+            raise Invalid(name_prefix + ".number must be bigger than or equal to 1")
+    if "feature" in data:
+        data__feature = data["feature"]
+        data__feature_any_of_count56 = 0
+        if not data__feature_any_of_count56:
+            try:
+                _name(data__feature, name_prefix + ".feature")
+                data__feature_any_of_count56 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count56:
+            try:
+                if not isinstance(data__feature, (NoneType)):
+                    raise Invalid(name_prefix + ".feature must be null")
+                data__feature_any_of_count56 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count56:
+            raise Invalid(name_prefix + ".feature cannot be validated by any definition")
+    if "head" in data:
+        data__head = data["head"]
+        data__head_any_of_count57 = 0
+        if not data__head_any_of_count57:
+            try:
+                _oid(data__head, name_prefix + ".head")
+                data__head_any_of_count57 += 1
+            except Invalid: pass
+        if not data__head_any_of_count57:
+            try:
+                if not isinstance(data__head, (NoneType)):
+                    raise Invalid(name_prefix + ".head must be null")
+                data__head_any_of_count57 += 1
+            except Invalid: pass
+        if not data__head_any_of_count57:
+            raise Invalid(name_prefix + ".head cannot be validated by any definition")
+    if "log" in data:
+        data__log = data["log"]
+        data__log_any_of_count58 = 0
+        if not data__log_any_of_count58:
+            try:
+                _path(data__log, name_prefix + ".log")
+                data__log_any_of_count58 += 1
+            except Invalid: pass
+        if not data__log_any_of_count58:
+            try:
+                if not isinstance(data__log, (NoneType)):
+                    raise Invalid(name_prefix + ".log must be null")
+                data__log_any_of_count58 += 1
+            except Invalid: pass
+        if not data__log_any_of_count58:
+            raise Invalid(name_prefix + ".log cannot be validated by any definition")
+    if not data.keys() <= _KEYS_98:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_98))+" properties")
     return data
 
-def _data_attempt_launched(data, name_prefix=None):
+def _data_attempt_launched(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['number', 'pid', 'pgid', 'process_start', 'boot_id']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "number" in data_keys:
-            data_keys.remove("number")
-            data__number = data["number"]
-            if not isinstance(data__number, (int)) or isinstance(data__number, bool):
-                raise Invalid("" + (name_prefix or "data") + ".number must be integer")
-            if isinstance(data__number, (int, float)) and not isinstance(data__number, bool):
-                if data__number < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".number must be bigger than or equal to 1")
-        if "pid" in data_keys:
-            data_keys.remove("pid")
-            data__pid = data["pid"]
-            if not isinstance(data__pid, (int)) or isinstance(data__pid, bool):
-                raise Invalid("" + (name_prefix or "data") + ".pid must be integer")
-            if isinstance(data__pid, (int, float)) and not isinstance(data__pid, bool):
-                if data__pid < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".pid must be bigger than or equal to 1")
-        if "pgid" in data_keys:
-            data_keys.remove("pgid")
-            data__pgid = data["pgid"]
-            if not isinstance(data__pgid, (int)) or isinstance(data__pgid, bool):
-                raise Invalid("" + (name_prefix or "data") + ".pgid must be integer")
-            if isinstance(data__pgid, (int, float)) and not isinstance(data__pgid, bool):
-                if data__pgid < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".pgid must be bigger than or equal to 1")
-        if "process_start" in data_keys:
-            data_keys.remove("process_start")
-            data__processstart = data["process_start"]
-            _line(data__processstart, (name_prefix or "data") + ".process_start")
-        if "boot_id" in data_keys:
-            data_keys.remove("boot_id")
-            data__bootid = data["boot_id"]
-            _line(data__bootid, (name_prefix or "data") + ".boot_id")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_43:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_43 - data.keys())))
+    if "number" in data:
+        data__number = data["number"]
+        if not isinstance(data__number, (int)) or isinstance(data__number, bool):
+            raise Invalid(name_prefix + ".number must be integer")
+        if data__number < 1:
+            raise Invalid(name_prefix + ".number must be bigger than or equal to 1")
+    if "pid" in data:
+        data__pid = data["pid"]
+        if not isinstance(data__pid, (int)) or isinstance(data__pid, bool):
+            raise Invalid(name_prefix + ".pid must be integer")
+        if data__pid < 1:
+            raise Invalid(name_prefix + ".pid must be bigger than or equal to 1")
+    if "pgid" in data:
+        data__pgid = data["pgid"]
+        if not isinstance(data__pgid, (int)) or isinstance(data__pgid, bool):
+            raise Invalid(name_prefix + ".pgid must be integer")
+        if data__pgid < 1:
+            raise Invalid(name_prefix + ".pgid must be bigger than or equal to 1")
+    if "process_start" in data:
+        data__processstart = data["process_start"]
+        _line(data__processstart, name_prefix + ".process_start")
+    if "boot_id" in data:
+        data__bootid = data["boot_id"]
+        _line(data__bootid, name_prefix + ".boot_id")
+    if not data.keys() <= _KEYS_99:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_99))+" properties")
     return data
 
-def _data_attempt_ended(data, name_prefix=None):
+def _data_attempt_ended(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['number', 'exit_code', 'reason', 'head']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "number" in data_keys:
-            data_keys.remove("number")
-            data__number = data["number"]
-            if not isinstance(data__number, (int)) or isinstance(data__number, bool):
-                raise Invalid("" + (name_prefix or "data") + ".number must be integer")
-            if isinstance(data__number, (int, float)) and not isinstance(data__number, bool):
-                if data__number < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".number must be bigger than or equal to 1")
-        if "exit_code" in data_keys:
-            data_keys.remove("exit_code")
-            data__exitcode = data["exit_code"]
-            data__exitcode_any_of_count59 = 0
-            if not data__exitcode_any_of_count59:
-                try:
-                    if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
-                        raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer")
-                    if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
-                        if data__exitcode < -255:
-                            raise Invalid("" + (name_prefix or "data") + ".exit_code must be bigger than or equal to -255")
-                        if data__exitcode > 255:
-                            raise Invalid("" + (name_prefix or "data") + ".exit_code must be smaller than or equal to 255")
-                    data__exitcode_any_of_count59 += 1
-                except Invalid: pass
-            if not data__exitcode_any_of_count59:
-                try:
-                    if not isinstance(data__exitcode, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".exit_code must be null")
-                    data__exitcode_any_of_count59 += 1
-                except Invalid: pass
-            if not data__exitcode_any_of_count59:
-                raise Invalid("" + (name_prefix or "data") + ".exit_code cannot be validated by any definition")
-        if "reason" in data_keys:
-            data_keys.remove("reason")
-            data__reason = data["reason"]
-            _text(data__reason, (name_prefix or "data") + ".reason")
-        if "head" in data_keys:
-            data_keys.remove("head")
-            data__head = data["head"]
-            data__head_any_of_count60 = 0
-            if not data__head_any_of_count60:
-                try:
-                    _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count60 += 1
-                except Invalid: pass
-            if not data__head_any_of_count60:
-                try:
-                    if not isinstance(data__head, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count60 += 1
-                except Invalid: pass
-            if not data__head_any_of_count60:
-                raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
-        if "usage" in data_keys:
-            data_keys.remove("usage")
-            data__usage = data["usage"]
-            data__usage_any_of_count61 = 0
-            if not data__usage_any_of_count61:
-                try:
-                    _usage(data__usage, (name_prefix or "data") + ".usage")
-                    data__usage_any_of_count61 += 1
-                except Invalid: pass
-            if not data__usage_any_of_count61:
-                try:
-                    if not isinstance(data__usage, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".usage must be null")
-                    data__usage_any_of_count61 += 1
-                except Invalid: pass
-            if not data__usage_any_of_count61:
-                raise Invalid("" + (name_prefix or "data") + ".usage cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _seen(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['at', 'what', 'text', 'session', 'feature']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "at" in data_keys:
-            data_keys.remove("at")
-            data__at = data["at"]
-            _time(data__at, (name_prefix or "data") + ".at")
-        if "what" in data_keys:
-            data_keys.remove("what")
-            data__what = data["what"]
-            _name(data__what, (name_prefix or "data") + ".what")
-        if "text" in data_keys:
-            data_keys.remove("text")
-            data__text = data["text"]
-            _text(data__text, (name_prefix or "data") + ".text")
-        if "session" in data_keys:
-            data_keys.remove("session")
-            data__session = data["session"]
-            data__session_any_of_count62 = 0
-            if not data__session_any_of_count62:
-                try:
-                    _name(data__session, (name_prefix or "data") + ".session")
-                    data__session_any_of_count62 += 1
-                except Invalid: pass
-            if not data__session_any_of_count62:
-                try:
-                    if not isinstance(data__session, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".session must be null")
-                    data__session_any_of_count62 += 1
-                except Invalid: pass
-            if not data__session_any_of_count62:
-                raise Invalid("" + (name_prefix or "data") + ".session cannot be validated by any definition")
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            data__feature_any_of_count63 = 0
-            if not data__feature_any_of_count63:
-                try:
-                    _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count63 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count63:
-                try:
-                    if not isinstance(data__feature, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count63 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count63:
-                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _call(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['verb', 'name', 'occurrence']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "verb" in data_keys:
-            data_keys.remove("verb")
-            data__verb = data["verb"]
-            _line(data__verb, (name_prefix or "data") + ".verb")
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            _line(data__name, (name_prefix or "data") + ".name")
-        if "occurrence" in data_keys:
-            data_keys.remove("occurrence")
-            data__occurrence = data["occurrence"]
-            _count(data__occurrence, (name_prefix or "data") + ".occurrence")
-        if "key" in data_keys:
-            data_keys.remove("key")
-            data__key = data["key"]
-            _line(data__key, (name_prefix or "data") + ".key")
-        if "within" in data_keys:
-            data_keys.remove("within")
-            data__within = data["within"]
-            _line(data__within, (name_prefix or "data") + ".within")
-        if "position" in data_keys:
-            data_keys.remove("position")
-            data__position = data["position"]
-            _count(data__position, (name_prefix or "data") + ".position")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _document_question(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['version', 'id', 'session', 'at', 'text', 'options', 'default', 'deadline', 'answer', 'answered', 'author']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
-                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
-            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
-        if "id" in data_keys:
-            data_keys.remove("id")
-            data__id = data["id"]
-            _name(data__id, (name_prefix or "data") + ".id")
-        if "session" in data_keys:
-            data_keys.remove("session")
-            data__session = data["session"]
-            _name(data__session, (name_prefix or "data") + ".session")
-        if "at" in data_keys:
-            data_keys.remove("at")
-            data__at = data["at"]
-            _time(data__at, (name_prefix or "data") + ".at")
-        if "text" in data_keys:
-            data_keys.remove("text")
-            data__text = data["text"]
-            _text(data__text, (name_prefix or "data") + ".text")
-        if "options" in data_keys:
-            data_keys.remove("options")
-            data__options = data["options"]
-            if not isinstance(data__options, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".options must be array")
-            data__options_is_list = isinstance(data__options, (list, tuple))
-            if data__options_is_list:
-                data__options_len = len(data__options)
-                if data__options_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".options must contain less than or equal to 10000 items")
-                for data__options_x, data__options_item in enumerate(data__options):
-                    _text(data__options_item, (name_prefix or "data") + ".options[{data__options_x}]".format(**locals()))
-        if "default" in data_keys:
-            data_keys.remove("default")
-            data__default = data["default"]
-            data__default_any_of_count64 = 0
-            if not data__default_any_of_count64:
-                try:
-                    _text(data__default, (name_prefix or "data") + ".default")
-                    data__default_any_of_count64 += 1
-                except Invalid: pass
-            if not data__default_any_of_count64:
-                try:
-                    if not isinstance(data__default, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".default must be null")
-                    data__default_any_of_count64 += 1
-                except Invalid: pass
-            if not data__default_any_of_count64:
-                raise Invalid("" + (name_prefix or "data") + ".default cannot be validated by any definition")
-        if "deadline" in data_keys:
-            data_keys.remove("deadline")
-            data__deadline = data["deadline"]
-            data__deadline_any_of_count65 = 0
-            if not data__deadline_any_of_count65:
-                try:
-                    _time(data__deadline, (name_prefix or "data") + ".deadline")
-                    data__deadline_any_of_count65 += 1
-                except Invalid: pass
-            if not data__deadline_any_of_count65:
-                try:
-                    if not isinstance(data__deadline, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".deadline must be null")
-                    data__deadline_any_of_count65 += 1
-                except Invalid: pass
-            if not data__deadline_any_of_count65:
-                raise Invalid("" + (name_prefix or "data") + ".deadline cannot be validated by any definition")
-        if "answer" in data_keys:
-            data_keys.remove("answer")
-            data__answer = data["answer"]
-            data__answer_any_of_count66 = 0
-            if not data__answer_any_of_count66:
-                try:
-                    _text(data__answer, (name_prefix or "data") + ".answer")
-                    data__answer_any_of_count66 += 1
-                except Invalid: pass
-            if not data__answer_any_of_count66:
-                try:
-                    if not isinstance(data__answer, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".answer must be null")
-                    data__answer_any_of_count66 += 1
-                except Invalid: pass
-            if not data__answer_any_of_count66:
-                raise Invalid("" + (name_prefix or "data") + ".answer cannot be validated by any definition")
-        if "answered" in data_keys:
-            data_keys.remove("answered")
-            data__answered = data["answered"]
-            data__answered_any_of_count67 = 0
-            if not data__answered_any_of_count67:
-                try:
-                    _time(data__answered, (name_prefix or "data") + ".answered")
-                    data__answered_any_of_count67 += 1
-                except Invalid: pass
-            if not data__answered_any_of_count67:
-                try:
-                    if not isinstance(data__answered, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".answered must be null")
-                    data__answered_any_of_count67 += 1
-                except Invalid: pass
-            if not data__answered_any_of_count67:
-                raise Invalid("" + (name_prefix or "data") + ".answered cannot be validated by any definition")
-        if "author" in data_keys:
-            data_keys.remove("author")
-            data__author = data["author"]
-            data__author_any_of_count68 = 0
-            if not data__author_any_of_count68:
-                try:
-                    if not (isinstance(data__author, str) and data__author in {'deadline', 'person'}):
-                        raise Invalid("" + (name_prefix or "data") + ".author must be one of ['person', 'deadline']")
-                    data__author_any_of_count68 += 1
-                except Invalid: pass
-            if not data__author_any_of_count68:
-                try:
-                    if not isinstance(data__author, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".author must be null")
-                    data__author_any_of_count68 += 1
-                except Invalid: pass
-            if not data__author_any_of_count68:
-                raise Invalid("" + (name_prefix or "data") + ".author cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _document_proposal(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['features']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "features" in data_keys:
-            data_keys.remove("features")
-            data__features = data["features"]
-            if not isinstance(data__features, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".features must be array")
-            data__features_is_list = isinstance(data__features, (list, tuple))
-            if data__features_is_list:
-                data__features_len = len(data__features)
-                if data__features_len < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".features must contain at least 1 items")
-                if data__features_len > 1000:
-                    raise Invalid("" + (name_prefix or "data") + ".features must contain less than or equal to 1000 items")
-                for data__features_x, data__features_item in enumerate(data__features):
-                    _proposed(data__features_item, (name_prefix or "data") + ".features[{data__features_x}]".format(**locals()))
-        if "commands" in data_keys:
-            data_keys.remove("commands")
-            data__commands = data["commands"]
-            _proposed_commands(data__commands, (name_prefix or "data") + ".commands")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _proposed(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['id', 'title', 'verify']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "id" in data_keys:
-            data_keys.remove("id")
-            data__id = data["id"]
-            _name(data__id, (name_prefix or "data") + ".id")
-        if "title" in data_keys:
-            data_keys.remove("title")
-            data__title = data["title"]
-            if not isinstance(data__title, (str)):
-                raise Invalid("" + (name_prefix or "data") + ".title must be string")
-            if isinstance(data__title, str):
-                data__title_len = len(data__title)
-                if data__title_len < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".title must be longer than or equal to 1 characters")
-                if data__title_len > 1000:
-                    raise Invalid("" + (name_prefix or "data") + ".title must be shorter than or equal to 1000 characters")
-        if "description" in data_keys:
-            data_keys.remove("description")
-            data__description = data["description"]
-            _text(data__description, (name_prefix or "data") + ".description")
-        if "category" in data_keys:
-            data_keys.remove("category")
-            data__category = data["category"]
-            _line(data__category, (name_prefix or "data") + ".category")
-        if "priority" in data_keys:
-            data_keys.remove("priority")
-            data__priority = data["priority"]
-            if not (isinstance(data__priority, str) and data__priority in {'P0', 'P1', 'P2', 'P3'}):
-                raise Invalid("" + (name_prefix or "data") + ".priority must be one of ['P0', 'P1', 'P2', 'P3']")
-        if "depends_on" in data_keys:
-            data_keys.remove("depends_on")
-            data__dependson = data["depends_on"]
-            if not isinstance(data__dependson, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".depends_on must be array")
-            data__dependson_is_list = isinstance(data__dependson, (list, tuple))
-            if data__dependson_is_list:
-                data__dependson_len = len(data__dependson)
-                if data__dependson_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".depends_on must contain less than or equal to 10000 items")
-                for data__dependson_x, data__dependson_item in enumerate(data__dependson):
-                    _name(data__dependson_item, (name_prefix or "data") + ".depends_on[{data__dependson_x}]".format(**locals()))
-        if "phases" in data_keys:
-            data_keys.remove("phases")
-            data__phases = data["phases"]
-            if not isinstance(data__phases, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".phases must be array")
-            data__phases_is_list = isinstance(data__phases, (list, tuple))
-            if data__phases_is_list:
-                data__phases_len = len(data__phases)
-                if data__phases_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".phases must contain less than or equal to 10000 items")
-                for data__phases_x, data__phases_item in enumerate(data__phases):
-                    _phase(data__phases_item, (name_prefix or "data") + ".phases[{data__phases_x}]".format(**locals()))
-        if "verify" in data_keys:
-            data_keys.remove("verify")
-            data__verify = data["verify"]
-            if not isinstance(data__verify, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".verify must be array")
-            data__verify_is_list = isinstance(data__verify, (list, tuple))
-            if data__verify_is_list:
-                data__verify_len = len(data__verify)
-                if data__verify_len < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".verify must contain at least 1 items")
-                if data__verify_len > 100:
-                    raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
-                for data__verify_x, data__verify_item in enumerate(data__verify):
-                    data__verify_item_any_of_count69 = 0
-                    if not data__verify_item_any_of_count69:
-                        try:
-                            if not isinstance(data__verify_item, (str)):
-                                raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
-                            if isinstance(data__verify_item, str):
-                                data__verify_item_len = len(data__verify_item)
-                                if data__verify_item_len < 1:
-                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
-                                if data__verify_item_len > 20000:
-                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count69 += 1
-                        except Invalid: pass
-                    if not data__verify_item_any_of_count69:
-                        try:
-                            if not isinstance(data__verify_item, (list, tuple)):
-                                raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
-                            data__verify_item_is_list = isinstance(data__verify_item, (list, tuple))
-                            if data__verify_item_is_list:
-                                data__verify_item_len = len(data__verify_item)
-                                if data__verify_item_len < 1:
-                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must contain at least 1 items")
-                                if data__verify_item_len > 1000:
-                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must contain less than or equal to 1000 items")
-                                for data__verify_item_x, data__verify_item_item in enumerate(data__verify_item):
-                                    if not isinstance(data__verify_item_item, (str)):
-                                        raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be string")
-                                    if isinstance(data__verify_item_item, str):
-                                        data__verify_item_item_len = len(data__verify_item_item)
-                                        if data__verify_item_item_len > 20000:
-                                            raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count69 += 1
-                        except Invalid: pass
-                    if not data__verify_item_any_of_count69:
-                        raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
-        if "paths" in data_keys:
-            data_keys.remove("paths")
-            data__paths = data["paths"]
-            if not isinstance(data__paths, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".paths must be array")
-            data__paths_is_list = isinstance(data__paths, (list, tuple))
-            if data__paths_is_list:
-                data__paths_len = len(data__paths)
-                if data__paths_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".paths must contain less than or equal to 10000 items")
-                for data__paths_x, data__paths_item in enumerate(data__paths):
-                    _path(data__paths_item, (name_prefix or "data") + ".paths[{data__paths_x}]".format(**locals()))
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _proposed_commands(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set([]) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "setup" in data_keys:
-            data_keys.remove("setup")
-            data__setup = data["setup"]
-            _line(data__setup, (name_prefix or "data") + ".setup")
-        if "baseline" in data_keys:
-            data_keys.remove("baseline")
-            data__baseline = data["baseline"]
-            _line(data__baseline, (name_prefix or "data") + ".baseline")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _document_project(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['format', 'project_id', 'project', 'created']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "format" in data_keys:
-            data_keys.remove("format")
-            data__format = data["format"]
-            if not isinstance(data__format, (int)) or isinstance(data__format, bool):
-                raise Invalid("" + (name_prefix or "data") + ".format must be integer")
-            if isinstance(data__format, (int, float)) and not isinstance(data__format, bool):
-                if data__format < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".format must be bigger than or equal to 1")
-        if "project_id" in data_keys:
-            data_keys.remove("project_id")
-            data__projectid = data["project_id"]
-            if not isinstance(data__projectid, (str)):
-                raise Invalid("" + (name_prefix or "data") + ".project_id must be string")
-            if isinstance(data__projectid, str):
-                if not _PATTERN_1.search(data__projectid):
-                    raise Invalid("" + (name_prefix or "data") + ".project_id must match pattern ^[0-9a-f]{32}(?![\\s\\S])")
-        if "project" in data_keys:
-            data_keys.remove("project")
-            data__project = data["project"]
-            _line(data__project, (name_prefix or "data") + ".project")
-        if "created" in data_keys:
-            data_keys.remove("created")
-            data__created = data["created"]
-            _time(data__created, (name_prefix or "data") + ".created")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _document_operation(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['version', 'id', 'verb', 'state', 'at', 'session', 'worktree', 'before', 'after', 'target', 'feature', 'paths', 'aside', 'undoes', 'undone_by', 'commits']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
-                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
-            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
-        if "id" in data_keys:
-            data_keys.remove("id")
-            data__id = data["id"]
-            _name(data__id, (name_prefix or "data") + ".id")
-        if "verb" in data_keys:
-            data_keys.remove("verb")
-            data__verb = data["verb"]
-            if not (isinstance(data__verb, str) and data__verb in {'commit', 'merge-back', 'restore', 'rollback', 'undo'}):
-                raise Invalid("" + (name_prefix or "data") + ".verb must be one of ['restore', 'rollback', 'undo', 'commit', 'merge-back']")
-        if "state" in data_keys:
-            data_keys.remove("state")
-            data__state = data["state"]
-            if not (isinstance(data__state, str) and data__state in {'abandoned', 'done', 'open', 'reversed'}):
-                raise Invalid("" + (name_prefix or "data") + ".state must be one of ['open', 'done', 'reversed', 'abandoned']")
-        if "at" in data_keys:
-            data_keys.remove("at")
-            data__at = data["at"]
-            _time(data__at, (name_prefix or "data") + ".at")
-        if "session" in data_keys:
-            data_keys.remove("session")
-            data__session = data["session"]
-            _name(data__session, (name_prefix or "data") + ".session")
-        if "worktree" in data_keys:
-            data_keys.remove("worktree")
-            data__worktree = data["worktree"]
-            _line(data__worktree, (name_prefix or "data") + ".worktree")
-        if "before" in data_keys:
-            data_keys.remove("before")
-            data__before = data["before"]
-            _place(data__before, (name_prefix or "data") + ".before")
-        if "after" in data_keys:
-            data_keys.remove("after")
-            data__after = data["after"]
-            data__after_any_of_count70 = 0
-            if not data__after_any_of_count70:
-                try:
-                    _place(data__after, (name_prefix or "data") + ".after")
-                    data__after_any_of_count70 += 1
-                except Invalid: pass
-            if not data__after_any_of_count70:
-                try:
-                    if not isinstance(data__after, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".after must be null")
-                    data__after_any_of_count70 += 1
-                except Invalid: pass
-            if not data__after_any_of_count70:
-                raise Invalid("" + (name_prefix or "data") + ".after cannot be validated by any definition")
-        if "target" in data_keys:
-            data_keys.remove("target")
-            data__target = data["target"]
-            data__target_any_of_count71 = 0
-            if not data__target_any_of_count71:
-                try:
-                    _line(data__target, (name_prefix or "data") + ".target")
-                    data__target_any_of_count71 += 1
-                except Invalid: pass
-            if not data__target_any_of_count71:
-                try:
-                    if not isinstance(data__target, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".target must be null")
-                    data__target_any_of_count71 += 1
-                except Invalid: pass
-            if not data__target_any_of_count71:
-                raise Invalid("" + (name_prefix or "data") + ".target cannot be validated by any definition")
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            data__feature_any_of_count72 = 0
-            if not data__feature_any_of_count72:
-                try:
-                    _name(data__feature, (name_prefix or "data") + ".feature")
-                    data__feature_any_of_count72 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count72:
-                try:
-                    if not isinstance(data__feature, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".feature must be null")
-                    data__feature_any_of_count72 += 1
-                except Invalid: pass
-            if not data__feature_any_of_count72:
-                raise Invalid("" + (name_prefix or "data") + ".feature cannot be validated by any definition")
-        if "paths" in data_keys:
-            data_keys.remove("paths")
-            data__paths = data["paths"]
-            if not isinstance(data__paths, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".paths must be array")
-            data__paths_is_list = isinstance(data__paths, (list, tuple))
-            if data__paths_is_list:
-                data__paths_len = len(data__paths)
-                if data__paths_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".paths must contain less than or equal to 10000 items")
-                for data__paths_x, data__paths_item in enumerate(data__paths):
-                    _path(data__paths_item, (name_prefix or "data") + ".paths[{data__paths_x}]".format(**locals()))
-        if "aside" in data_keys:
-            data_keys.remove("aside")
-            data__aside = data["aside"]
-            data__aside_any_of_count73 = 0
-            if not data__aside_any_of_count73:
-                try:
-                    _path(data__aside, (name_prefix or "data") + ".aside")
-                    data__aside_any_of_count73 += 1
-                except Invalid: pass
-            if not data__aside_any_of_count73:
-                try:
-                    if not isinstance(data__aside, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".aside must be null")
-                    data__aside_any_of_count73 += 1
-                except Invalid: pass
-            if not data__aside_any_of_count73:
-                raise Invalid("" + (name_prefix or "data") + ".aside cannot be validated by any definition")
-        if "undoes" in data_keys:
-            data_keys.remove("undoes")
-            data__undoes = data["undoes"]
-            data__undoes_any_of_count74 = 0
-            if not data__undoes_any_of_count74:
-                try:
-                    _name(data__undoes, (name_prefix or "data") + ".undoes")
-                    data__undoes_any_of_count74 += 1
-                except Invalid: pass
-            if not data__undoes_any_of_count74:
-                try:
-                    if not isinstance(data__undoes, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".undoes must be null")
-                    data__undoes_any_of_count74 += 1
-                except Invalid: pass
-            if not data__undoes_any_of_count74:
-                raise Invalid("" + (name_prefix or "data") + ".undoes cannot be validated by any definition")
-        if "undone_by" in data_keys:
-            data_keys.remove("undone_by")
-            data__undoneby = data["undone_by"]
-            data__undoneby_any_of_count75 = 0
-            if not data__undoneby_any_of_count75:
-                try:
-                    _name(data__undoneby, (name_prefix or "data") + ".undone_by")
-                    data__undoneby_any_of_count75 += 1
-                except Invalid: pass
-            if not data__undoneby_any_of_count75:
-                try:
-                    if not isinstance(data__undoneby, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".undone_by must be null")
-                    data__undoneby_any_of_count75 += 1
-                except Invalid: pass
-            if not data__undoneby_any_of_count75:
-                raise Invalid("" + (name_prefix or "data") + ".undone_by cannot be validated by any definition")
-        if "commits" in data_keys:
-            data_keys.remove("commits")
-            data__commits = data["commits"]
-            if not isinstance(data__commits, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".commits must be array")
-            data__commits_is_list = isinstance(data__commits, (list, tuple))
-            if data__commits_is_list:
-                data__commits_len = len(data__commits)
-                if data__commits_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".commits must contain less than or equal to 10000 items")
-                for data__commits_x, data__commits_item in enumerate(data__commits):
-                    _oid(data__commits_item, (name_prefix or "data") + ".commits[{data__commits_x}]".format(**locals()))
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _place(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['head', 'branch', 'tree', 'checkpoint']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "head" in data_keys:
-            data_keys.remove("head")
-            data__head = data["head"]
-            data__head_any_of_count76 = 0
-            if not data__head_any_of_count76:
-                try:
-                    _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count76 += 1
-                except Invalid: pass
-            if not data__head_any_of_count76:
-                try:
-                    if not isinstance(data__head, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count76 += 1
-                except Invalid: pass
-            if not data__head_any_of_count76:
-                raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
-        if "branch" in data_keys:
-            data_keys.remove("branch")
-            data__branch = data["branch"]
-            data__branch_any_of_count77 = 0
-            if not data__branch_any_of_count77:
-                try:
-                    _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count77 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count77:
-                try:
-                    if not isinstance(data__branch, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count77 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count77:
-                raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
-        if "tree" in data_keys:
-            data_keys.remove("tree")
-            data__tree = data["tree"]
-            data__tree_any_of_count78 = 0
-            if not data__tree_any_of_count78:
-                try:
-                    _oid(data__tree, (name_prefix or "data") + ".tree")
-                    data__tree_any_of_count78 += 1
-                except Invalid: pass
-            if not data__tree_any_of_count78:
-                try:
-                    if not isinstance(data__tree, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".tree must be null")
-                    data__tree_any_of_count78 += 1
-                except Invalid: pass
-            if not data__tree_any_of_count78:
-                raise Invalid("" + (name_prefix or "data") + ".tree cannot be validated by any definition")
-        if "checkpoint" in data_keys:
-            data_keys.remove("checkpoint")
-            data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count79 = 0
-            if not data__checkpoint_any_of_count79:
-                try:
-                    _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count79 += 1
-                except Invalid: pass
-            if not data__checkpoint_any_of_count79:
-                try:
-                    if not isinstance(data__checkpoint, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count79 += 1
-                except Invalid: pass
-            if not data__checkpoint_any_of_count79:
-                raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _document_notification(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['version', 'event', 'severity', 'title', 'text', 'project', 'run', 'branch', 'session', 'feature', 'at', 'held_back', 'facts']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
-                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
-            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
-        if "event" in data_keys:
-            data_keys.remove("event")
-            data__event = data["event"]
-            if not (isinstance(data__event, str) and data__event in {'blocked', 'budget', 'crash', 'end', 'limit', 'message', 'question', 'recovery', 'start', 'stuck'}):
-                raise Invalid("" + (name_prefix or "data") + ".event must be one of ['start', 'end', 'blocked', 'question', 'limit', 'budget', 'crash', 'recovery', 'stuck', 'message']")
-        if "severity" in data_keys:
-            data_keys.remove("severity")
-            data__severity = data["severity"]
-            if not (isinstance(data__severity, str) and data__severity in {'bad', 'good', 'info', 'warning'}):
-                raise Invalid("" + (name_prefix or "data") + ".severity must be one of ['info', 'good', 'warning', 'bad']")
-        if "title" in data_keys:
-            data_keys.remove("title")
-            data__title = data["title"]
-            if not isinstance(data__title, (str)):
-                raise Invalid("" + (name_prefix or "data") + ".title must be string")
-            if isinstance(data__title, str):
-                data__title_len = len(data__title)
-                if data__title_len > 20000:
-                    raise Invalid("" + (name_prefix or "data") + ".title must be shorter than or equal to 20000 characters")
-        if "text" in data_keys:
-            data_keys.remove("text")
-            data__text = data["text"]
-            if not isinstance(data__text, (str)):
-                raise Invalid("" + (name_prefix or "data") + ".text must be string")
-            if isinstance(data__text, str):
-                data__text_len = len(data__text)
-                if data__text_len > 2000:
-                    raise Invalid("" + (name_prefix or "data") + ".text must be shorter than or equal to 2000 characters")
-        if "project" in data_keys:
-            data_keys.remove("project")
-            data__project = data["project"]
-            if not isinstance(data__project, (str)):
-                raise Invalid("" + (name_prefix or "data") + ".project must be string")
-            if isinstance(data__project, str):
-                data__project_len = len(data__project)
-                if data__project_len > 200:
-                    raise Invalid("" + (name_prefix or "data") + ".project must be shorter than or equal to 200 characters")
-        if "run" in data_keys:
-            data_keys.remove("run")
-            data__run = data["run"]
-            if not isinstance(data__run, (str, NoneType)):
-                raise Invalid("" + (name_prefix or "data") + ".run must be string or null")
-        if "branch" in data_keys:
-            data_keys.remove("branch")
-            data__branch = data["branch"]
-            if not isinstance(data__branch, (str, NoneType)):
-                raise Invalid("" + (name_prefix or "data") + ".branch must be string or null")
-            if isinstance(data__branch, str):
-                data__branch_len = len(data__branch)
-                if data__branch_len > 200:
-                    raise Invalid("" + (name_prefix or "data") + ".branch must be shorter than or equal to 200 characters")
-        if "session" in data_keys:
-            data_keys.remove("session")
-            data__session = data["session"]
-            if not isinstance(data__session, (str, NoneType)):
-                raise Invalid("" + (name_prefix or "data") + ".session must be string or null")
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            if not isinstance(data__feature, (str, NoneType)):
-                raise Invalid("" + (name_prefix or "data") + ".feature must be string or null")
-        if "at" in data_keys:
-            data_keys.remove("at")
-            data__at = data["at"]
-            if not isinstance(data__at, (str)):
-                raise Invalid("" + (name_prefix or "data") + ".at must be string")
-            if isinstance(data__at, str):
-                data__at_len = len(data__at)
-                if data__at_len > 40:
-                    raise Invalid("" + (name_prefix or "data") + ".at must be shorter than or equal to 40 characters")
-        if "held_back" in data_keys:
-            data_keys.remove("held_back")
-            data__heldback = data["held_back"]
-            if not isinstance(data__heldback, (int)) or isinstance(data__heldback, bool):
-                raise Invalid("" + (name_prefix or "data") + ".held_back must be integer")
-            if isinstance(data__heldback, (int, float)) and not isinstance(data__heldback, bool):
-                if data__heldback < 0:
-                    raise Invalid("" + (name_prefix or "data") + ".held_back must be bigger than or equal to 0")
-        if "facts" in data_keys:
-            data_keys.remove("facts")
-            data__facts = data["facts"]
-            if not isinstance(data__facts, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".facts must be object")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _document_lease(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['version', 'kind', 'name', 'session', 'generation', 'taken', 'holder', 'run']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
-                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
-            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
-        if "kind" in data_keys:
-            data_keys.remove("kind")
-            data__kind = data["kind"]
-            if not (isinstance(data__kind, str) and data__kind in {'feature', 'session', 'worktree'}):
-                raise Invalid("" + (name_prefix or "data") + ".kind must be one of ['worktree', 'session', 'feature']")
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            _name(data__name, (name_prefix or "data") + ".name")
-        if "session" in data_keys:
-            data_keys.remove("session")
-            data__session = data["session"]
-            _name(data__session, (name_prefix or "data") + ".session")
-        if "generation" in data_keys:
-            data_keys.remove("generation")
-            data__generation = data["generation"]
-            _count(data__generation, (name_prefix or "data") + ".generation")
-        if "taken" in data_keys:
-            data_keys.remove("taken")
-            data__taken = data["taken"]
-            _time(data__taken, (name_prefix or "data") + ".taken")
-        if "holder" in data_keys:
-            data_keys.remove("holder")
-            data__holder = data["holder"]
-            _holder(data__holder, (name_prefix or "data") + ".holder")
-        if "run" in data_keys:
-            data_keys.remove("run")
-            data__run = data["run"]
-            data__run_any_of_count80 = 0
-            if not data__run_any_of_count80:
-                try:
-                    _name(data__run, (name_prefix or "data") + ".run")
-                    data__run_any_of_count80 += 1
-                except Invalid: pass
-            if not data__run_any_of_count80:
-                try:
-                    if not isinstance(data__run, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".run must be null")
-                    data__run_any_of_count80 += 1
-                except Invalid: pass
-            if not data__run_any_of_count80:
-                raise Invalid("" + (name_prefix or "data") + ".run cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _holder(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['host', 'boot_id', 'pid', 'process_start', 'nonce']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "host" in data_keys:
-            data_keys.remove("host")
-            data__host = data["host"]
-            _line(data__host, (name_prefix or "data") + ".host")
-        if "boot_id" in data_keys:
-            data_keys.remove("boot_id")
-            data__bootid = data["boot_id"]
-            _line(data__bootid, (name_prefix or "data") + ".boot_id")
-        if "pid" in data_keys:
-            data_keys.remove("pid")
-            data__pid = data["pid"]
-            if not isinstance(data__pid, (int, NoneType)) or isinstance(data__pid, bool):
-                raise Invalid("" + (name_prefix or "data") + ".pid must be integer or null")
-            if isinstance(data__pid, (int, float)) and not isinstance(data__pid, bool):
-                if data__pid < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".pid must be bigger than or equal to 1")
-        if "process_start" in data_keys:
-            data_keys.remove("process_start")
-            data__processstart = data["process_start"]
-            data__processstart_any_of_count81 = 0
-            if not data__processstart_any_of_count81:
-                try:
-                    _line(data__processstart, (name_prefix or "data") + ".process_start")
-                    data__processstart_any_of_count81 += 1
-                except Invalid: pass
-            if not data__processstart_any_of_count81:
-                try:
-                    if not isinstance(data__processstart, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".process_start must be null")
-                    data__processstart_any_of_count81 += 1
-                except Invalid: pass
-            if not data__processstart_any_of_count81:
-                raise Invalid("" + (name_prefix or "data") + ".process_start cannot be validated by any definition")
-        if "nonce" in data_keys:
-            data_keys.remove("nonce")
-            data__nonce = data["nonce"]
-            _line(data__nonce, (name_prefix or "data") + ".nonce")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _document_layer(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['version', 'session', 'values']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
-                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
-            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
-        if "session" in data_keys:
-            data_keys.remove("session")
-            data__session = data["session"]
-            _name(data__session, (name_prefix or "data") + ".session")
-        if "values" in data_keys:
-            data_keys.remove("values")
-            data__values = data["values"]
-            if not isinstance(data__values, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".values must be object")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _document_handoff(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['version', 'session', 'at', 'author', 'accomplished', 'next', 'blockers', 'tried', 'head', 'branch', 'checkpoint', 'wip']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
-                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
-            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
-        if "session" in data_keys:
-            data_keys.remove("session")
-            data__session = data["session"]
-            _name(data__session, (name_prefix or "data") + ".session")
-        if "at" in data_keys:
-            data_keys.remove("at")
-            data__at = data["at"]
-            _time(data__at, (name_prefix or "data") + ".at")
-        if "author" in data_keys:
-            data_keys.remove("author")
-            data__author = data["author"]
-            if not (isinstance(data__author, str) and data__author in {'agent', 'person', 'runner'}):
-                raise Invalid("" + (name_prefix or "data") + ".author must be one of ['agent', 'runner', 'person']")
-        if "accomplished" in data_keys:
-            data_keys.remove("accomplished")
-            data__accomplished = data["accomplished"]
-            if not isinstance(data__accomplished, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".accomplished must be array")
-            data__accomplished_is_list = isinstance(data__accomplished, (list, tuple))
-            if data__accomplished_is_list:
-                data__accomplished_len = len(data__accomplished)
-                if data__accomplished_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".accomplished must contain less than or equal to 10000 items")
-                for data__accomplished_x, data__accomplished_item in enumerate(data__accomplished):
-                    _text(data__accomplished_item, (name_prefix or "data") + ".accomplished[{data__accomplished_x}]".format(**locals()))
-        if "next" in data_keys:
-            data_keys.remove("next")
-            data__next = data["next"]
-            if not isinstance(data__next, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".next must be array")
-            data__next_is_list = isinstance(data__next, (list, tuple))
-            if data__next_is_list:
-                data__next_len = len(data__next)
-                if data__next_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".next must contain less than or equal to 10000 items")
-                for data__next_x, data__next_item in enumerate(data__next):
-                    _text(data__next_item, (name_prefix or "data") + ".next[{data__next_x}]".format(**locals()))
-        if "blockers" in data_keys:
-            data_keys.remove("blockers")
-            data__blockers = data["blockers"]
-            if not isinstance(data__blockers, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".blockers must be array")
-            data__blockers_is_list = isinstance(data__blockers, (list, tuple))
-            if data__blockers_is_list:
-                data__blockers_len = len(data__blockers)
-                if data__blockers_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".blockers must contain less than or equal to 10000 items")
-                for data__blockers_x, data__blockers_item in enumerate(data__blockers):
-                    _text(data__blockers_item, (name_prefix or "data") + ".blockers[{data__blockers_x}]".format(**locals()))
-        if "tried" in data_keys:
-            data_keys.remove("tried")
-            data__tried = data["tried"]
-            if not isinstance(data__tried, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".tried must be array")
-            data__tried_is_list = isinstance(data__tried, (list, tuple))
-            if data__tried_is_list:
-                data__tried_len = len(data__tried)
-                if data__tried_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".tried must contain less than or equal to 10000 items")
-                for data__tried_x, data__tried_item in enumerate(data__tried):
-                    _text(data__tried_item, (name_prefix or "data") + ".tried[{data__tried_x}]".format(**locals()))
-        if "head" in data_keys:
-            data_keys.remove("head")
-            data__head = data["head"]
-            data__head_any_of_count82 = 0
-            if not data__head_any_of_count82:
-                try:
-                    _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count82 += 1
-                except Invalid: pass
-            if not data__head_any_of_count82:
-                try:
-                    if not isinstance(data__head, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count82 += 1
-                except Invalid: pass
-            if not data__head_any_of_count82:
-                raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
-        if "branch" in data_keys:
-            data_keys.remove("branch")
-            data__branch = data["branch"]
-            data__branch_any_of_count83 = 0
-            if not data__branch_any_of_count83:
-                try:
-                    _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count83 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count83:
-                try:
-                    if not isinstance(data__branch, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count83 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count83:
-                raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
-        if "checkpoint" in data_keys:
-            data_keys.remove("checkpoint")
-            data__checkpoint = data["checkpoint"]
-            data__checkpoint_any_of_count84 = 0
-            if not data__checkpoint_any_of_count84:
-                try:
-                    _checkpoint(data__checkpoint, (name_prefix or "data") + ".checkpoint")
-                    data__checkpoint_any_of_count84 += 1
-                except Invalid: pass
-            if not data__checkpoint_any_of_count84:
-                try:
-                    if not isinstance(data__checkpoint, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".checkpoint must be null")
-                    data__checkpoint_any_of_count84 += 1
-                except Invalid: pass
-            if not data__checkpoint_any_of_count84:
-                raise Invalid("" + (name_prefix or "data") + ".checkpoint cannot be validated by any definition")
-        if "wip" in data_keys:
-            data_keys.remove("wip")
-            data__wip = data["wip"]
-            if not isinstance(data__wip, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".wip must be boolean")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _document_feature(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['version', 'id', 'number', 'title', 'created', 'description', 'category', 'status', 'priority', 'started', 'finished', 'depends_on', 'phases', 'verify', 'paths', 'evidence', 'green_before', 'claimed', 'attempts', 'reason', 'completed']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
-                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
-            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 2):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of [2]")
-        if "id" in data_keys:
-            data_keys.remove("id")
-            data__id = data["id"]
-            _name(data__id, (name_prefix or "data") + ".id")
-        if "number" in data_keys:
-            data_keys.remove("number")
-            data__number = data["number"]
-            if not isinstance(data__number, (int)) or isinstance(data__number, bool):
-                raise Invalid("" + (name_prefix or "data") + ".number must be integer")
-            if isinstance(data__number, (int, float)) and not isinstance(data__number, bool):
-                if data__number < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".number must be bigger than or equal to 1")
-        if "title" in data_keys:
-            data_keys.remove("title")
-            data__title = data["title"]
-            if not isinstance(data__title, (str)):
-                raise Invalid("" + (name_prefix or "data") + ".title must be string")
-            if isinstance(data__title, str):
-                data__title_len = len(data__title)
-                if data__title_len < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".title must be longer than or equal to 1 characters")
-                if data__title_len > 1000:
-                    raise Invalid("" + (name_prefix or "data") + ".title must be shorter than or equal to 1000 characters")
-                if not _PATTERN_2.search(data__title):
-                    raise Invalid("" + (name_prefix or "data") + ".title must match pattern ^[^\\n\\r\\u0000]*(?![\\s\\S])")
-        if "created" in data_keys:
-            data_keys.remove("created")
-            data__created = data["created"]
-            _time(data__created, (name_prefix or "data") + ".created")
-        if "description" in data_keys:
-            data_keys.remove("description")
-            data__description = data["description"]
-            _text(data__description, (name_prefix or "data") + ".description")
-        if "category" in data_keys:
-            data_keys.remove("category")
-            data__category = data["category"]
-            _line(data__category, (name_prefix or "data") + ".category")
-        if "status" in data_keys:
-            data_keys.remove("status")
-            data__status = data["status"]
-            if not (isinstance(data__status, str) and data__status in {'blocked', 'done', 'failed', 'in_progress', 'pending', 'rolled_back'}):
-                raise Invalid("" + (name_prefix or "data") + ".status must be one of ['pending', 'in_progress', 'blocked', 'failed', 'rolled_back', 'done']")
-        if "priority" in data_keys:
-            data_keys.remove("priority")
-            data__priority = data["priority"]
-            if not (isinstance(data__priority, str) and data__priority in {'P0', 'P1', 'P2', 'P3'}):
-                raise Invalid("" + (name_prefix or "data") + ".priority must be one of ['P0', 'P1', 'P2', 'P3']")
-        if "started" in data_keys:
-            data_keys.remove("started")
-            data__started = data["started"]
-            data__started_any_of_count85 = 0
-            if not data__started_any_of_count85:
-                try:
-                    _time(data__started, (name_prefix or "data") + ".started")
-                    data__started_any_of_count85 += 1
-                except Invalid: pass
-            if not data__started_any_of_count85:
-                try:
-                    if not isinstance(data__started, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".started must be null")
-                    data__started_any_of_count85 += 1
-                except Invalid: pass
-            if not data__started_any_of_count85:
-                raise Invalid("" + (name_prefix or "data") + ".started cannot be validated by any definition")
-        if "finished" in data_keys:
-            data_keys.remove("finished")
-            data__finished = data["finished"]
-            data__finished_any_of_count86 = 0
-            if not data__finished_any_of_count86:
-                try:
-                    _time(data__finished, (name_prefix or "data") + ".finished")
-                    data__finished_any_of_count86 += 1
-                except Invalid: pass
-            if not data__finished_any_of_count86:
-                try:
-                    if not isinstance(data__finished, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".finished must be null")
-                    data__finished_any_of_count86 += 1
-                except Invalid: pass
-            if not data__finished_any_of_count86:
-                raise Invalid("" + (name_prefix or "data") + ".finished cannot be validated by any definition")
-        if "depends_on" in data_keys:
-            data_keys.remove("depends_on")
-            data__dependson = data["depends_on"]
-            if not isinstance(data__dependson, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".depends_on must be array")
-            data__dependson_is_list = isinstance(data__dependson, (list, tuple))
-            if data__dependson_is_list:
-                data__dependson_len = len(data__dependson)
-                if data__dependson_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".depends_on must contain less than or equal to 10000 items")
-                for data__dependson_x, data__dependson_item in enumerate(data__dependson):
-                    _name(data__dependson_item, (name_prefix or "data") + ".depends_on[{data__dependson_x}]".format(**locals()))
-        if "phases" in data_keys:
-            data_keys.remove("phases")
-            data__phases = data["phases"]
-            if not isinstance(data__phases, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".phases must be array")
-            data__phases_is_list = isinstance(data__phases, (list, tuple))
-            if data__phases_is_list:
-                data__phases_len = len(data__phases)
-                if data__phases_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".phases must contain less than or equal to 10000 items")
-                for data__phases_x, data__phases_item in enumerate(data__phases):
-                    _phase(data__phases_item, (name_prefix or "data") + ".phases[{data__phases_x}]".format(**locals()))
-        if "verify" in data_keys:
-            data_keys.remove("verify")
-            data__verify = data["verify"]
-            if not isinstance(data__verify, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".verify must be array")
-            data__verify_is_list = isinstance(data__verify, (list, tuple))
-            if data__verify_is_list:
-                data__verify_len = len(data__verify)
-                if data__verify_len > 100:
-                    raise Invalid("" + (name_prefix or "data") + ".verify must contain less than or equal to 100 items")
-                for data__verify_x, data__verify_item in enumerate(data__verify):
-                    data__verify_item_any_of_count87 = 0
-                    if not data__verify_item_any_of_count87:
-                        try:
-                            if not isinstance(data__verify_item, (str)):
-                                raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
-                            if isinstance(data__verify_item, str):
-                                data__verify_item_len = len(data__verify_item)
-                                if data__verify_item_len < 1:
-                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
-                                if data__verify_item_len > 20000:
-                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count87 += 1
-                        except Invalid: pass
-                    if not data__verify_item_any_of_count87:
-                        try:
-                            if not isinstance(data__verify_item, (list, tuple)):
-                                raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
-                            data__verify_item_is_list = isinstance(data__verify_item, (list, tuple))
-                            if data__verify_item_is_list:
-                                data__verify_item_len = len(data__verify_item)
-                                if data__verify_item_len < 1:
-                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must contain at least 1 items")
-                                if data__verify_item_len > 1000:
-                                    raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " must contain less than or equal to 1000 items")
-                                for data__verify_item_x, data__verify_item_item in enumerate(data__verify_item):
-                                    if not isinstance(data__verify_item_item, (str)):
-                                        raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be string")
-                                    if isinstance(data__verify_item_item, str):
-                                        data__verify_item_item_len = len(data__verify_item_item)
-                                        if data__verify_item_item_len > 20000:
-                                            raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                            data__verify_item_any_of_count87 += 1
-                        except Invalid: pass
-                    if not data__verify_item_any_of_count87:
-                        raise Invalid("" + (name_prefix or "data") + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
-        if "paths" in data_keys:
-            data_keys.remove("paths")
-            data__paths = data["paths"]
-            if not isinstance(data__paths, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".paths must be array")
-            data__paths_is_list = isinstance(data__paths, (list, tuple))
-            if data__paths_is_list:
-                data__paths_len = len(data__paths)
-                if data__paths_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".paths must contain less than or equal to 10000 items")
-                for data__paths_x, data__paths_item in enumerate(data__paths):
-                    _path(data__paths_item, (name_prefix or "data") + ".paths[{data__paths_x}]".format(**locals()))
-        if "evidence" in data_keys:
-            data_keys.remove("evidence")
-            data__evidence = data["evidence"]
-            data__evidence_any_of_count88 = 0
-            if not data__evidence_any_of_count88:
-                try:
-                    _evidence(data__evidence, (name_prefix or "data") + ".evidence")
-                    data__evidence_any_of_count88 += 1
-                except Invalid: pass
-            if not data__evidence_any_of_count88:
-                try:
-                    if not isinstance(data__evidence, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".evidence must be null")
-                    data__evidence_any_of_count88 += 1
-                except Invalid: pass
-            if not data__evidence_any_of_count88:
-                raise Invalid("" + (name_prefix or "data") + ".evidence cannot be validated by any definition")
-        if "green_before" in data_keys:
-            data_keys.remove("green_before")
-            data__greenbefore = data["green_before"]
-            if not isinstance(data__greenbefore, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".green_before must be boolean")
-        if "claimed" in data_keys:
-            data_keys.remove("claimed")
-            data__claimed = data["claimed"]
-            if not isinstance(data__claimed, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".claimed must be boolean")
-        if "attempts" in data_keys:
-            data_keys.remove("attempts")
-            data__attempts = data["attempts"]
-            _count(data__attempts, (name_prefix or "data") + ".attempts")
-        if "reason" in data_keys:
-            data_keys.remove("reason")
-            data__reason = data["reason"]
-            data__reason_any_of_count89 = 0
-            if not data__reason_any_of_count89:
-                try:
-                    _text(data__reason, (name_prefix or "data") + ".reason")
-                    data__reason_any_of_count89 += 1
-                except Invalid: pass
-            if not data__reason_any_of_count89:
-                try:
-                    if not isinstance(data__reason, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".reason must be null")
-                    data__reason_any_of_count89 += 1
-                except Invalid: pass
-            if not data__reason_any_of_count89:
-                raise Invalid("" + (name_prefix or "data") + ".reason cannot be validated by any definition")
-        if "completed" in data_keys:
-            data_keys.remove("completed")
-            data__completed = data["completed"]
-            if not isinstance(data__completed, (int, NoneType)) or isinstance(data__completed, bool):
-                raise Invalid("" + (name_prefix or "data") + ".completed must be integer or null")
-            if isinstance(data__completed, (int, float)) and not isinstance(data__completed, bool):
-                if data__completed < 1:
-                    raise Invalid("" + (name_prefix or "data") + ".completed must be bigger than or equal to 1")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _phase(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['name', 'complete']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            _line(data__name, (name_prefix or "data") + ".name")
-        if "complete" in data_keys:
-            data_keys.remove("complete")
-            data__complete = data["complete"]
-            if not isinstance(data__complete, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".complete must be boolean")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _evidence(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['feature', 'at', 'green', 'tree', 'commit', 'partial', 'commands']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            _name(data__feature, (name_prefix or "data") + ".feature")
-        if "at" in data_keys:
-            data_keys.remove("at")
-            data__at = data["at"]
-            _time(data__at, (name_prefix or "data") + ".at")
-        if "green" in data_keys:
-            data_keys.remove("green")
-            data__green = data["green"]
-            if not isinstance(data__green, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".green must be boolean")
-        if "tree" in data_keys:
-            data_keys.remove("tree")
-            data__tree = data["tree"]
-            _oid(data__tree, (name_prefix or "data") + ".tree")
-        if "commit" in data_keys:
-            data_keys.remove("commit")
-            data__commit = data["commit"]
-            data__commit_any_of_count90 = 0
-            if not data__commit_any_of_count90:
-                try:
-                    _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count90 += 1
-                except Invalid: pass
-            if not data__commit_any_of_count90:
-                try:
-                    if not isinstance(data__commit, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count90 += 1
-                except Invalid: pass
-            if not data__commit_any_of_count90:
-                raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
-        if "partial" in data_keys:
-            data_keys.remove("partial")
-            data__partial = data["partial"]
-            data__partial_any_of_count91 = 0
-            if not data__partial_any_of_count91:
-                try:
-                    _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count91 += 1
-                except Invalid: pass
-            if not data__partial_any_of_count91:
-                try:
-                    if not isinstance(data__partial, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count91 += 1
-                except Invalid: pass
-            if not data__partial_any_of_count91:
-                raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
-        if "commands" in data_keys:
-            data_keys.remove("commands")
-            data__commands = data["commands"]
-            if not isinstance(data__commands, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".commands must be array")
-            data__commands_is_list = isinstance(data__commands, (list, tuple))
-            if data__commands_is_list:
-                data__commands_len = len(data__commands)
-                if data__commands_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".commands must contain less than or equal to 10000 items")
-                for data__commands_x, data__commands_item in enumerate(data__commands):
-                    _command(data__commands_item, (name_prefix or "data") + ".commands[{data__commands_x}]".format(**locals()))
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _document_evidence(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['feature', 'at', 'green', 'tree', 'commit', 'partial', 'commands']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "feature" in data_keys:
-            data_keys.remove("feature")
-            data__feature = data["feature"]
-            _name(data__feature, (name_prefix or "data") + ".feature")
-        if "at" in data_keys:
-            data_keys.remove("at")
-            data__at = data["at"]
-            _time(data__at, (name_prefix or "data") + ".at")
-        if "green" in data_keys:
-            data_keys.remove("green")
-            data__green = data["green"]
-            if not isinstance(data__green, (bool)):
-                raise Invalid("" + (name_prefix or "data") + ".green must be boolean")
-        if "tree" in data_keys:
-            data_keys.remove("tree")
-            data__tree = data["tree"]
-            _oid(data__tree, (name_prefix or "data") + ".tree")
-        if "commit" in data_keys:
-            data_keys.remove("commit")
-            data__commit = data["commit"]
-            data__commit_any_of_count92 = 0
-            if not data__commit_any_of_count92:
-                try:
-                    _oid(data__commit, (name_prefix or "data") + ".commit")
-                    data__commit_any_of_count92 += 1
-                except Invalid: pass
-            if not data__commit_any_of_count92:
-                try:
-                    if not isinstance(data__commit, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".commit must be null")
-                    data__commit_any_of_count92 += 1
-                except Invalid: pass
-            if not data__commit_any_of_count92:
-                raise Invalid("" + (name_prefix or "data") + ".commit cannot be validated by any definition")
-        if "partial" in data_keys:
-            data_keys.remove("partial")
-            data__partial = data["partial"]
-            data__partial_any_of_count93 = 0
-            if not data__partial_any_of_count93:
-                try:
-                    _line(data__partial, (name_prefix or "data") + ".partial")
-                    data__partial_any_of_count93 += 1
-                except Invalid: pass
-            if not data__partial_any_of_count93:
-                try:
-                    if not isinstance(data__partial, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".partial must be null")
-                    data__partial_any_of_count93 += 1
-                except Invalid: pass
-            if not data__partial_any_of_count93:
-                raise Invalid("" + (name_prefix or "data") + ".partial cannot be validated by any definition")
-        if "commands" in data_keys:
-            data_keys.remove("commands")
-            data__commands = data["commands"]
-            if not isinstance(data__commands, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".commands must be array")
-            data__commands_is_list = isinstance(data__commands, (list, tuple))
-            if data__commands_is_list:
-                data__commands_len = len(data__commands)
-                if data__commands_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".commands must contain less than or equal to 10000 items")
-                for data__commands_x, data__commands_item in enumerate(data__commands):
-                    _command(data__commands_item, (name_prefix or "data") + ".commands[{data__commands_x}]".format(**locals()))
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
-    return data
-
-def _command(data, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['command', 'exit_code', 'seconds', 'summary', 'digest']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "command" in data_keys:
-            data_keys.remove("command")
-            data__command = data["command"]
-            data__command_any_of_count94 = 0
-            if not data__command_any_of_count94:
-                try:
-                    if not isinstance(data__command, (str)):
-                        raise Invalid("" + (name_prefix or "data") + ".command must be string")
-                    if isinstance(data__command, str):
-                        data__command_len = len(data__command)
-                        if data__command_len < 1:
-                            raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
-                        if data__command_len > 20000:
-                            raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count94 += 1
-                except Invalid: pass
-            if not data__command_any_of_count94:
-                try:
-                    if not isinstance(data__command, (list, tuple)):
-                        raise Invalid("" + (name_prefix or "data") + ".command must be array")
-                    data__command_is_list = isinstance(data__command, (list, tuple))
-                    if data__command_is_list:
-                        data__command_len = len(data__command)
-                        if data__command_len < 1:
-                            raise Invalid("" + (name_prefix or "data") + ".command must contain at least 1 items")
-                        if data__command_len > 1000:
-                            raise Invalid("" + (name_prefix or "data") + ".command must contain less than or equal to 1000 items")
-                        for data__command_x, data__command_item in enumerate(data__command):
-                            if not isinstance(data__command_item, (str)):
-                                raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be string")
-                            if isinstance(data__command_item, str):
-                                data__command_item_len = len(data__command_item)
-                                if data__command_item_len > 20000:
-                                    raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count94 += 1
-                except Invalid: pass
-            if not data__command_any_of_count94:
-                raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
-        if "exit_code" in data_keys:
-            data_keys.remove("exit_code")
-            data__exitcode = data["exit_code"]
-            if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
-                raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer")
-            if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_44:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_44 - data.keys())))
+    if "number" in data:
+        data__number = data["number"]
+        if not isinstance(data__number, (int)) or isinstance(data__number, bool):
+            raise Invalid(name_prefix + ".number must be integer")
+        if data__number < 1:
+            raise Invalid(name_prefix + ".number must be bigger than or equal to 1")
+    if "exit_code" in data:
+        data__exitcode = data["exit_code"]
+        data__exitcode_any_of_count59 = 0
+        if not data__exitcode_any_of_count59:
+            try:
+                if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
+                    raise Invalid(name_prefix + ".exit_code must be integer")
                 if data__exitcode < -255:
-                    raise Invalid("" + (name_prefix or "data") + ".exit_code must be bigger than or equal to -255")
+                    raise Invalid(name_prefix + ".exit_code must be bigger than or equal to -255")
                 if data__exitcode > 255:
-                    raise Invalid("" + (name_prefix or "data") + ".exit_code must be smaller than or equal to 255")
-        if "seconds" in data_keys:
-            data_keys.remove("seconds")
-            data__seconds = data["seconds"]
-            _seconds(data__seconds, (name_prefix or "data") + ".seconds")
-        if "summary" in data_keys:
-            data_keys.remove("summary")
-            data__summary = data["summary"]
-            _text(data__summary, (name_prefix or "data") + ".summary")
-        if "digest" in data_keys:
-            data_keys.remove("digest")
-            data__digest = data["digest"]
-            _digest(data__digest, (name_prefix or "data") + ".digest")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+                    raise Invalid(name_prefix + ".exit_code must be smaller than or equal to 255")
+                data__exitcode_any_of_count59 += 1
+            except Invalid: pass
+        if not data__exitcode_any_of_count59:
+            try:
+                if not isinstance(data__exitcode, (NoneType)):
+                    raise Invalid(name_prefix + ".exit_code must be null")
+                data__exitcode_any_of_count59 += 1
+            except Invalid: pass
+        if not data__exitcode_any_of_count59:
+            raise Invalid(name_prefix + ".exit_code cannot be validated by any definition")
+    if "reason" in data:
+        data__reason = data["reason"]
+        _text(data__reason, name_prefix + ".reason")
+    if "head" in data:
+        data__head = data["head"]
+        data__head_any_of_count60 = 0
+        if not data__head_any_of_count60:
+            try:
+                _oid(data__head, name_prefix + ".head")
+                data__head_any_of_count60 += 1
+            except Invalid: pass
+        if not data__head_any_of_count60:
+            try:
+                if not isinstance(data__head, (NoneType)):
+                    raise Invalid(name_prefix + ".head must be null")
+                data__head_any_of_count60 += 1
+            except Invalid: pass
+        if not data__head_any_of_count60:
+            raise Invalid(name_prefix + ".head cannot be validated by any definition")
+    if "usage" in data:
+        data__usage = data["usage"]
+        data__usage_any_of_count61 = 0
+        if not data__usage_any_of_count61:
+            try:
+                _usage(data__usage, name_prefix + ".usage")
+                data__usage_any_of_count61 += 1
+            except Invalid: pass
+        if not data__usage_any_of_count61:
+            try:
+                if not isinstance(data__usage, (NoneType)):
+                    raise Invalid(name_prefix + ".usage must be null")
+                data__usage_any_of_count61 += 1
+            except Invalid: pass
+        if not data__usage_any_of_count61:
+            raise Invalid(name_prefix + ".usage cannot be validated by any definition")
+    if not data.keys() <= _KEYS_100:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_100))+" properties")
     return data
 
-def _document_config(data, name_prefix=None):
+def _seen(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data_keys = set(data.keys())
-        if "project" in data_keys:
-            data_keys.remove("project")
-            data__project = data["project"]
-            data__project_any_of_count95 = 0
-            if not data__project_any_of_count95:
-                try:
-                    _line(data__project, (name_prefix or "data") + ".project")
-                    data__project_any_of_count95 += 1
-                except Invalid: pass
-            if not data__project_any_of_count95:
-                try:
-                    if not isinstance(data__project, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".project must be null")
-                    data__project_any_of_count95 += 1
-                except Invalid: pass
-            if not data__project_any_of_count95:
-                raise Invalid("" + (name_prefix or "data") + ".project cannot be validated by any definition")
-        if "session" in data_keys:
-            data_keys.remove("session")
-            data__session = data["session"]
-            if not isinstance(data__session, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".session must be object")
-            data__session_is_dict = isinstance(data__session, dict)
-            if data__session_is_dict:
-                data__session_keys = set(data__session.keys())
-                if "max_runtime_hours" in data__session_keys:
-                    data__session_keys.remove("max_runtime_hours")
-                    data__session__maxruntimehours = data__session["max_runtime_hours"]
-                    _span(data__session__maxruntimehours, (name_prefix or "data") + ".session.max_runtime_hours")
-                if "max_idle_minutes" in data__session_keys:
-                    data__session_keys.remove("max_idle_minutes")
-                    data__session__maxidleminutes = data__session["max_idle_minutes"]
-                    _span(data__session__maxidleminutes, (name_prefix or "data") + ".session.max_idle_minutes")
-                if "silence_minutes" in data__session_keys:
-                    data__session_keys.remove("silence_minutes")
-                    data__session__silenceminutes = data__session["silence_minutes"]
-                    _span(data__session__silenceminutes, (name_prefix or "data") + ".session.silence_minutes")
-                if "checkpoint_interval_minutes" in data__session_keys:
-                    data__session_keys.remove("checkpoint_interval_minutes")
-                    data__session__checkpointintervalminutes = data__session["checkpoint_interval_minutes"]
-                    _span(data__session__checkpointintervalminutes, (name_prefix or "data") + ".session.checkpoint_interval_minutes")
-                if "start_deadline_seconds" in data__session_keys:
-                    data__session_keys.remove("start_deadline_seconds")
-                    data__session__startdeadlineseconds = data__session["start_deadline_seconds"]
-                    _span(data__session__startdeadlineseconds, (name_prefix or "data") + ".session.start_deadline_seconds")
-                if "stuck_minutes" in data__session_keys:
-                    data__session_keys.remove("stuck_minutes")
-                    data__session__stuckminutes = data__session["stuck_minutes"]
-                    _span(data__session__stuckminutes, (name_prefix or "data") + ".session.stuck_minutes")
-                if "stuck_failures" in data__session_keys:
-                    data__session_keys.remove("stuck_failures")
-                    data__session__stuckfailures = data__session["stuck_failures"]
-                    if not isinstance(data__session__stuckfailures, (int)) or isinstance(data__session__stuckfailures, bool):
-                        raise Invalid("" + (name_prefix or "data") + ".session.stuck_failures must be integer")
-                    if isinstance(data__session__stuckfailures, (int, float)) and not isinstance(data__session__stuckfailures, bool):
-                        if data__session__stuckfailures < 1:
-                            raise Invalid("" + (name_prefix or "data") + ".session.stuck_failures must be bigger than or equal to 1")
-                        if data__session__stuckfailures > 1000000000:
-                            raise Invalid("" + (name_prefix or "data") + ".session.stuck_failures must be smaller than or equal to 1000000000")
-                if data__session_keys:
-                    raise Invalid("" + (name_prefix or "data") + ".session must not contain "+str(sorted(data__session_keys))+" properties")
-        if "budget" in data_keys:
-            data_keys.remove("budget")
-            data__budget = data["budget"]
-            if not isinstance(data__budget, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".budget must be object")
-            data__budget_is_dict = isinstance(data__budget, dict)
-            if data__budget_is_dict:
-                data__budget_keys = set(data__budget.keys())
-                if "max_cost_usd" in data__budget_keys:
-                    data__budget_keys.remove("max_cost_usd")
-                    data__budget__maxcostusd = data__budget["max_cost_usd"]
-                    if not isinstance(data__budget__maxcostusd, (int, float, NoneType)) or isinstance(data__budget__maxcostusd, bool):
-                        raise Invalid("" + (name_prefix or "data") + ".budget.max_cost_usd must be number or null")
-                    if isinstance(data__budget__maxcostusd, (int, float)) and not isinstance(data__budget__maxcostusd, bool):
-                        if data__budget__maxcostusd < 0:
-                            raise Invalid("" + (name_prefix or "data") + ".budget.max_cost_usd must be bigger than or equal to 0")
-                        if data__budget__maxcostusd > 1000000000:
-                            raise Invalid("" + (name_prefix or "data") + ".budget.max_cost_usd must be smaller than or equal to 1000000000")
-                if "max_tokens" in data__budget_keys:
-                    data__budget_keys.remove("max_tokens")
-                    data__budget__maxtokens = data__budget["max_tokens"]
-                    if not isinstance(data__budget__maxtokens, (int, NoneType)) or isinstance(data__budget__maxtokens, bool):
-                        raise Invalid("" + (name_prefix or "data") + ".budget.max_tokens must be integer or null")
-                    if isinstance(data__budget__maxtokens, (int, float)) and not isinstance(data__budget__maxtokens, bool):
-                        if data__budget__maxtokens < 0:
-                            raise Invalid("" + (name_prefix or "data") + ".budget.max_tokens must be bigger than or equal to 0")
-                        if data__budget__maxtokens > 1000000000000:
-                            raise Invalid("" + (name_prefix or "data") + ".budget.max_tokens must be smaller than or equal to 1000000000000")
-                if "warning_threshold_pct" in data__budget_keys:
-                    data__budget_keys.remove("warning_threshold_pct")
-                    data__budget__warningthresholdpct = data__budget["warning_threshold_pct"]
-                    if not isinstance(data__budget__warningthresholdpct, (int, float)) or isinstance(data__budget__warningthresholdpct, bool):
-                        raise Invalid("" + (name_prefix or "data") + ".budget.warning_threshold_pct must be number")
-                    if isinstance(data__budget__warningthresholdpct, (int, float)) and not isinstance(data__budget__warningthresholdpct, bool):
-                        if data__budget__warningthresholdpct < 0:
-                            raise Invalid("" + (name_prefix or "data") + ".budget.warning_threshold_pct must be bigger than or equal to 0")
-                        if data__budget__warningthresholdpct > 100:
-                            raise Invalid("" + (name_prefix or "data") + ".budget.warning_threshold_pct must be smaller than or equal to 100")
-                if "max_sessions" in data__budget_keys:
-                    data__budget_keys.remove("max_sessions")
-                    data__budget__maxsessions = data__budget["max_sessions"]
-                    if not isinstance(data__budget__maxsessions, (int)) or isinstance(data__budget__maxsessions, bool):
-                        raise Invalid("" + (name_prefix or "data") + ".budget.max_sessions must be integer")
-                    if isinstance(data__budget__maxsessions, (int, float)) and not isinstance(data__budget__maxsessions, bool):
-                        if data__budget__maxsessions < 1:
-                            raise Invalid("" + (name_prefix or "data") + ".budget.max_sessions must be bigger than or equal to 1")
-                        if data__budget__maxsessions > 1000000000:
-                            raise Invalid("" + (name_prefix or "data") + ".budget.max_sessions must be smaller than or equal to 1000000000")
-                if "max_attempts_per_feature" in data__budget_keys:
-                    data__budget_keys.remove("max_attempts_per_feature")
-                    data__budget__maxattemptsperfeature = data__budget["max_attempts_per_feature"]
-                    if not isinstance(data__budget__maxattemptsperfeature, (int)) or isinstance(data__budget__maxattemptsperfeature, bool):
-                        raise Invalid("" + (name_prefix or "data") + ".budget.max_attempts_per_feature must be integer")
-                    if isinstance(data__budget__maxattemptsperfeature, (int, float)) and not isinstance(data__budget__maxattemptsperfeature, bool):
-                        if data__budget__maxattemptsperfeature < 1:
-                            raise Invalid("" + (name_prefix or "data") + ".budget.max_attempts_per_feature must be bigger than or equal to 1")
-                        if data__budget__maxattemptsperfeature > 1000000000:
-                            raise Invalid("" + (name_prefix or "data") + ".budget.max_attempts_per_feature must be smaller than or equal to 1000000000")
-                if data__budget_keys:
-                    raise Invalid("" + (name_prefix or "data") + ".budget must not contain "+str(sorted(data__budget_keys))+" properties")
-        if "recovery" in data_keys:
-            data_keys.remove("recovery")
-            data__recovery = data["recovery"]
-            if not isinstance(data__recovery, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".recovery must be object")
-            data__recovery_is_dict = isinstance(data__recovery, dict)
-            if data__recovery_is_dict:
-                data__recovery_keys = set(data__recovery.keys())
-                if "max_restarts" in data__recovery_keys:
-                    data__recovery_keys.remove("max_restarts")
-                    data__recovery__maxrestarts = data__recovery["max_restarts"]
-                    if not isinstance(data__recovery__maxrestarts, (int)) or isinstance(data__recovery__maxrestarts, bool):
-                        raise Invalid("" + (name_prefix or "data") + ".recovery.max_restarts must be integer")
-                    if isinstance(data__recovery__maxrestarts, (int, float)) and not isinstance(data__recovery__maxrestarts, bool):
-                        if data__recovery__maxrestarts < 0:
-                            raise Invalid("" + (name_prefix or "data") + ".recovery.max_restarts must be bigger than or equal to 0")
-                        if data__recovery__maxrestarts > 1000000000:
-                            raise Invalid("" + (name_prefix or "data") + ".recovery.max_restarts must be smaller than or equal to 1000000000")
-                if "backoff_base_seconds" in data__recovery_keys:
-                    data__recovery_keys.remove("backoff_base_seconds")
-                    data__recovery__backoffbaseseconds = data__recovery["backoff_base_seconds"]
-                    _delay(data__recovery__backoffbaseseconds, (name_prefix or "data") + ".recovery.backoff_base_seconds")
-                if "backoff_max_seconds" in data__recovery_keys:
-                    data__recovery_keys.remove("backoff_max_seconds")
-                    data__recovery__backoffmaxseconds = data__recovery["backoff_max_seconds"]
-                    _delay(data__recovery__backoffmaxseconds, (name_prefix or "data") + ".recovery.backoff_max_seconds")
-                if data__recovery_keys:
-                    raise Invalid("" + (name_prefix or "data") + ".recovery must not contain "+str(sorted(data__recovery_keys))+" properties")
-        if "enforcement" in data_keys:
-            data_keys.remove("enforcement")
-            data__enforcement = data["enforcement"]
-            if not isinstance(data__enforcement, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".enforcement must be object")
-            data__enforcement_is_dict = isinstance(data__enforcement, dict)
-            if data__enforcement_is_dict:
-                data__enforcement_keys = set(data__enforcement.keys())
-                if "handoff" in data__enforcement_keys:
-                    data__enforcement_keys.remove("handoff")
-                    data__enforcement__handoff = data__enforcement["handoff"]
-                    if not (isinstance(data__enforcement__handoff, str) and data__enforcement__handoff in {'optional', 'required'}):
-                        raise Invalid("" + (name_prefix or "data") + ".enforcement.handoff must be one of ['required', 'optional']")
-                if "protect_registry" in data__enforcement_keys:
-                    data__enforcement_keys.remove("protect_registry")
-                    data__enforcement__protectregistry = data__enforcement["protect_registry"]
-                    if not isinstance(data__enforcement__protectregistry, (bool)):
-                        raise Invalid("" + (name_prefix or "data") + ".enforcement.protect_registry must be boolean")
-                if "red_baseline" in data__enforcement_keys:
-                    data__enforcement_keys.remove("red_baseline")
-                    data__enforcement__redbaseline = data__enforcement["red_baseline"]
-                    if not (isinstance(data__enforcement__redbaseline, str) and data__enforcement__redbaseline in {'block', 'known', 'repair'}):
-                        raise Invalid("" + (name_prefix or "data") + ".enforcement.red_baseline must be one of ['known', 'repair', 'block']")
-                if data__enforcement_keys:
-                    raise Invalid("" + (name_prefix or "data") + ".enforcement must not contain "+str(sorted(data__enforcement_keys))+" properties")
-        if "commands" in data_keys:
-            data_keys.remove("commands")
-            data__commands = data["commands"]
-            if not isinstance(data__commands, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".commands must be object")
-            data__commands_is_dict = isinstance(data__commands, dict)
-            if data__commands_is_dict:
-                data__commands_keys = set(data__commands.keys())
-                if "setup" in data__commands_keys:
-                    data__commands_keys.remove("setup")
-                    data__commands__setup = data__commands["setup"]
-                    _shell(data__commands__setup, (name_prefix or "data") + ".commands.setup")
-                if "baseline" in data__commands_keys:
-                    data__commands_keys.remove("baseline")
-                    data__commands__baseline = data__commands["baseline"]
-                    _shell(data__commands__baseline, (name_prefix or "data") + ".commands.baseline")
-                if "health" in data__commands_keys:
-                    data__commands_keys.remove("health")
-                    data__commands__health = data__commands["health"]
-                    if not isinstance(data__commands__health, (list, tuple)):
-                        raise Invalid("" + (name_prefix or "data") + ".commands.health must be array")
-                    data__commands__health_is_list = isinstance(data__commands__health, (list, tuple))
-                    if data__commands__health_is_list:
-                        data__commands__health_len = len(data__commands__health)
-                        if data__commands__health_len > 100:
-                            raise Invalid("" + (name_prefix or "data") + ".commands.health must contain less than or equal to 100 items")
-                        for data__commands__health_x, data__commands__health_item in enumerate(data__commands__health):
-                            data__commands__health_item_any_of_count96 = 0
-                            if not data__commands__health_item_any_of_count96:
-                                try:
-                                    if not isinstance(data__commands__health_item, (str)):
-                                        raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be string")
-                                    if isinstance(data__commands__health_item, str):
-                                        data__commands__health_item_len = len(data__commands__health_item)
-                                        if data__commands__health_item_len < 1:
-                                            raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
-                                        if data__commands__health_item_len > 20000:
-                                            raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                                    data__commands__health_item_any_of_count96 += 1
-                                except Invalid: pass
-                            if not data__commands__health_item_any_of_count96:
-                                try:
-                                    if not isinstance(data__commands__health_item, (list, tuple)):
-                                        raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be array")
-                                    data__commands__health_item_is_list = isinstance(data__commands__health_item, (list, tuple))
-                                    if data__commands__health_item_is_list:
-                                        data__commands__health_item_len = len(data__commands__health_item)
-                                        if data__commands__health_item_len < 1:
-                                            raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must contain at least 1 items")
-                                        if data__commands__health_item_len > 1000:
-                                            raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must contain less than or equal to 1000 items")
-                                        for data__commands__health_item_x, data__commands__health_item_item in enumerate(data__commands__health_item):
-                                            if not isinstance(data__commands__health_item_item, (str)):
-                                                raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}][{data__commands__health_item_x}]".format(**locals()) + " must be string")
-                                            if isinstance(data__commands__health_item_item, str):
-                                                data__commands__health_item_item_len = len(data__commands__health_item_item)
-                                                if data__commands__health_item_item_len > 20000:
-                                                    raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}][{data__commands__health_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                                    data__commands__health_item_any_of_count96 += 1
-                                except Invalid: pass
-                            if not data__commands__health_item_any_of_count96:
-                                raise Invalid("" + (name_prefix or "data") + ".commands.health[{data__commands__health_x}]".format(**locals()) + " cannot be validated by any definition")
-                if data__commands_keys:
-                    raise Invalid("" + (name_prefix or "data") + ".commands must not contain "+str(sorted(data__commands_keys))+" properties")
-        if "agent" in data_keys:
-            data_keys.remove("agent")
-            data__agent = data["agent"]
-            if not isinstance(data__agent, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".agent must be object")
-            data__agent_is_dict = isinstance(data__agent, dict)
-            if data__agent_is_dict:
-                data__agent_keys = set(data__agent.keys())
-                if "name" in data__agent_keys:
-                    data__agent_keys.remove("name")
-                    data__agent__name = data__agent["name"]
-                    _name(data__agent__name, (name_prefix or "data") + ".agent.name")
-                if "argv" in data__agent_keys:
-                    data__agent_keys.remove("argv")
-                    data__agent__argv = data__agent["argv"]
-                    if not isinstance(data__agent__argv, (list, tuple, NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".agent.argv must be array or null")
-                    data__agent__argv_is_list = isinstance(data__agent__argv, (list, tuple))
-                    if data__agent__argv_is_list:
-                        data__agent__argv_len = len(data__agent__argv)
-                        if data__agent__argv_len < 1:
-                            raise Invalid("" + (name_prefix or "data") + ".agent.argv must contain at least 1 items")
-                        if data__agent__argv_len > 1000:
-                            raise Invalid("" + (name_prefix or "data") + ".agent.argv must contain less than or equal to 1000 items")
-                        for data__agent__argv_x, data__agent__argv_item in enumerate(data__agent__argv):
-                            if not isinstance(data__agent__argv_item, (str)):
-                                raise Invalid("" + (name_prefix or "data") + ".agent.argv[{data__agent__argv_x}]".format(**locals()) + " must be string")
-                            if isinstance(data__agent__argv_item, str):
-                                data__agent__argv_item_len = len(data__agent__argv_item)
-                                if data__agent__argv_item_len > 20000:
-                                    raise Invalid("" + (name_prefix or "data") + ".agent.argv[{data__agent__argv_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                if "model" in data__agent_keys:
-                    data__agent_keys.remove("model")
-                    data__agent__model = data__agent["model"]
-                    data__agent__model_any_of_count97 = 0
-                    if not data__agent__model_any_of_count97:
-                        try:
-                            _line(data__agent__model, (name_prefix or "data") + ".agent.model")
-                            data__agent__model_any_of_count97 += 1
-                        except Invalid: pass
-                    if not data__agent__model_any_of_count97:
-                        try:
-                            if not isinstance(data__agent__model, (NoneType)):
-                                raise Invalid("" + (name_prefix or "data") + ".agent.model must be null")
-                            data__agent__model_any_of_count97 += 1
-                        except Invalid: pass
-                    if not data__agent__model_any_of_count97:
-                        raise Invalid("" + (name_prefix or "data") + ".agent.model cannot be validated by any definition")
-                if "permission_mode" in data__agent_keys:
-                    data__agent_keys.remove("permission_mode")
-                    data__agent__permissionmode = data__agent["permission_mode"]
-                    data__agent__permissionmode_any_of_count98 = 0
-                    if not data__agent__permissionmode_any_of_count98:
-                        try:
-                            _line(data__agent__permissionmode, (name_prefix or "data") + ".agent.permission_mode")
-                            data__agent__permissionmode_any_of_count98 += 1
-                        except Invalid: pass
-                    if not data__agent__permissionmode_any_of_count98:
-                        try:
-                            if not isinstance(data__agent__permissionmode, (NoneType)):
-                                raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode must be null")
-                            data__agent__permissionmode_any_of_count98 += 1
-                        except Invalid: pass
-                    if not data__agent__permissionmode_any_of_count98:
-                        raise Invalid("" + (name_prefix or "data") + ".agent.permission_mode cannot be validated by any definition")
-                if "allowed_tools" in data__agent_keys:
-                    data__agent_keys.remove("allowed_tools")
-                    data__agent__allowedtools = data__agent["allowed_tools"]
-                    if not isinstance(data__agent__allowedtools, (list, tuple)):
-                        raise Invalid("" + (name_prefix or "data") + ".agent.allowed_tools must be array")
-                    data__agent__allowedtools_is_list = isinstance(data__agent__allowedtools, (list, tuple))
-                    if data__agent__allowedtools_is_list:
-                        data__agent__allowedtools_len = len(data__agent__allowedtools)
-                        if data__agent__allowedtools_len > 1000:
-                            raise Invalid("" + (name_prefix or "data") + ".agent.allowed_tools must contain less than or equal to 1000 items")
-                        for data__agent__allowedtools_x, data__agent__allowedtools_item in enumerate(data__agent__allowedtools):
-                            _line(data__agent__allowedtools_item, (name_prefix or "data") + ".agent.allowed_tools[{data__agent__allowedtools_x}]".format(**locals()))
-                if "keep_failed_work" in data__agent_keys:
-                    data__agent_keys.remove("keep_failed_work")
-                    data__agent__keepfailedwork = data__agent["keep_failed_work"]
-                    if not isinstance(data__agent__keepfailedwork, (bool)):
-                        raise Invalid("" + (name_prefix or "data") + ".agent.keep_failed_work must be boolean")
-                if data__agent_keys:
-                    raise Invalid("" + (name_prefix or "data") + ".agent must not contain "+str(sorted(data__agent_keys))+" properties")
-        if "checkpoints" in data_keys:
-            data_keys.remove("checkpoints")
-            data__checkpoints = data["checkpoints"]
-            if not isinstance(data__checkpoints, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".checkpoints must be object")
-            data__checkpoints_is_dict = isinstance(data__checkpoints, dict)
-            if data__checkpoints_is_dict:
-                data__checkpoints_keys = set(data__checkpoints.keys())
-                if "keep" in data__checkpoints_keys:
-                    data__checkpoints_keys.remove("keep")
-                    data__checkpoints__keep = data__checkpoints["keep"]
-                    if not isinstance(data__checkpoints__keep, (int)) or isinstance(data__checkpoints__keep, bool):
-                        raise Invalid("" + (name_prefix or "data") + ".checkpoints.keep must be integer")
-                    if isinstance(data__checkpoints__keep, (int, float)) and not isinstance(data__checkpoints__keep, bool):
-                        if data__checkpoints__keep < 1:
-                            raise Invalid("" + (name_prefix or "data") + ".checkpoints.keep must be bigger than or equal to 1")
-                        if data__checkpoints__keep > 1000000000:
-                            raise Invalid("" + (name_prefix or "data") + ".checkpoints.keep must be smaller than or equal to 1000000000")
-                if "max_file_mb" in data__checkpoints_keys:
-                    data__checkpoints_keys.remove("max_file_mb")
-                    data__checkpoints__maxfilemb = data__checkpoints["max_file_mb"]
-                    if not isinstance(data__checkpoints__maxfilemb, (int)) or isinstance(data__checkpoints__maxfilemb, bool):
-                        raise Invalid("" + (name_prefix or "data") + ".checkpoints.max_file_mb must be integer")
-                    if isinstance(data__checkpoints__maxfilemb, (int, float)) and not isinstance(data__checkpoints__maxfilemb, bool):
-                        if data__checkpoints__maxfilemb < 1:
-                            raise Invalid("" + (name_prefix or "data") + ".checkpoints.max_file_mb must be bigger than or equal to 1")
-                        if data__checkpoints__maxfilemb > 1000000000:
-                            raise Invalid("" + (name_prefix or "data") + ".checkpoints.max_file_mb must be smaller than or equal to 1000000000")
-                if "max_total_mb" in data__checkpoints_keys:
-                    data__checkpoints_keys.remove("max_total_mb")
-                    data__checkpoints__maxtotalmb = data__checkpoints["max_total_mb"]
-                    if not isinstance(data__checkpoints__maxtotalmb, (int)) or isinstance(data__checkpoints__maxtotalmb, bool):
-                        raise Invalid("" + (name_prefix or "data") + ".checkpoints.max_total_mb must be integer")
-                    if isinstance(data__checkpoints__maxtotalmb, (int, float)) and not isinstance(data__checkpoints__maxtotalmb, bool):
-                        if data__checkpoints__maxtotalmb < 1:
-                            raise Invalid("" + (name_prefix or "data") + ".checkpoints.max_total_mb must be bigger than or equal to 1")
-                        if data__checkpoints__maxtotalmb > 1000000000:
-                            raise Invalid("" + (name_prefix or "data") + ".checkpoints.max_total_mb must be smaller than or equal to 1000000000")
-                if data__checkpoints_keys:
-                    raise Invalid("" + (name_prefix or "data") + ".checkpoints must not contain "+str(sorted(data__checkpoints_keys))+" properties")
-        if "notifications" in data_keys:
-            data_keys.remove("notifications")
-            data__notifications = data["notifications"]
-            if not isinstance(data__notifications, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".notifications must be object")
-            data__notifications_is_dict = isinstance(data__notifications, dict)
-            if data__notifications_is_dict:
-                data__notifications_keys = set(data__notifications.keys())
-                if "webhook" in data__notifications_keys:
-                    data__notifications_keys.remove("webhook")
-                    data__notifications__webhook = data__notifications["webhook"]
-                    data__notifications__webhook_any_of_count99 = 0
-                    if not data__notifications__webhook_any_of_count99:
-                        try:
-                            _line(data__notifications__webhook, (name_prefix or "data") + ".notifications.webhook")
-                            data__notifications__webhook_any_of_count99 += 1
-                        except Invalid: pass
-                    if not data__notifications__webhook_any_of_count99:
-                        try:
-                            if not isinstance(data__notifications__webhook, (NoneType)):
-                                raise Invalid("" + (name_prefix or "data") + ".notifications.webhook must be null")
-                            data__notifications__webhook_any_of_count99 += 1
-                        except Invalid: pass
-                    if not data__notifications__webhook_any_of_count99:
-                        raise Invalid("" + (name_prefix or "data") + ".notifications.webhook cannot be validated by any definition")
-                if "command" in data__notifications_keys:
-                    data__notifications_keys.remove("command")
-                    data__notifications__command = data__notifications["command"]
-                    _shell(data__notifications__command, (name_prefix or "data") + ".notifications.command")
-                if data__notifications_keys:
-                    raise Invalid("" + (name_prefix or "data") + ".notifications must not contain "+str(sorted(data__notifications_keys))+" properties")
-        if "logging" in data_keys:
-            data_keys.remove("logging")
-            data__logging = data["logging"]
-            if not isinstance(data__logging, (dict)):
-                raise Invalid("" + (name_prefix or "data") + ".logging must be object")
-            data__logging_is_dict = isinstance(data__logging, dict)
-            if data__logging_is_dict:
-                data__logging_keys = set(data__logging.keys())
-                if "level" in data__logging_keys:
-                    data__logging_keys.remove("level")
-                    data__logging__level = data__logging["level"]
-                    if not (isinstance(data__logging__level, str) and data__logging__level in {'DEBUG', 'ERROR', 'INFO', 'WARNING'}):
-                        raise Invalid("" + (name_prefix or "data") + ".logging.level must be one of ['DEBUG', 'INFO', 'WARNING', 'ERROR']")
-                if "format" in data__logging_keys:
-                    data__logging_keys.remove("format")
-                    data__logging__format = data__logging["format"]
-                    if not (isinstance(data__logging__format, str) and data__logging__format in {'json', 'text'}):
-                        raise Invalid("" + (name_prefix or "data") + ".logging.format must be one of ['text', 'json']")
-                if data__logging_keys:
-                    raise Invalid("" + (name_prefix or "data") + ".logging must not contain "+str(sorted(data__logging_keys))+" properties")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_45:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_45 - data.keys())))
+    if "at" in data:
+        data__at = data["at"]
+        _time(data__at, name_prefix + ".at")
+    if "what" in data:
+        data__what = data["what"]
+        _name(data__what, name_prefix + ".what")
+    if "text" in data:
+        data__text = data["text"]
+        _text(data__text, name_prefix + ".text")
+    if "session" in data:
+        data__session = data["session"]
+        data__session_any_of_count62 = 0
+        if not data__session_any_of_count62:
+            try:
+                _name(data__session, name_prefix + ".session")
+                data__session_any_of_count62 += 1
+            except Invalid: pass
+        if not data__session_any_of_count62:
+            try:
+                if not isinstance(data__session, (NoneType)):
+                    raise Invalid(name_prefix + ".session must be null")
+                data__session_any_of_count62 += 1
+            except Invalid: pass
+        if not data__session_any_of_count62:
+            raise Invalid(name_prefix + ".session cannot be validated by any definition")
+    if "feature" in data:
+        data__feature = data["feature"]
+        data__feature_any_of_count63 = 0
+        if not data__feature_any_of_count63:
+            try:
+                _name(data__feature, name_prefix + ".feature")
+                data__feature_any_of_count63 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count63:
+            try:
+                if not isinstance(data__feature, (NoneType)):
+                    raise Invalid(name_prefix + ".feature must be null")
+                data__feature_any_of_count63 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count63:
+            raise Invalid(name_prefix + ".feature cannot be validated by any definition")
+    if not data.keys() <= _KEYS_101:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_101))+" properties")
     return data
 
-def _span(data, name_prefix=None):
+def _call(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_46:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_46 - data.keys())))
+    if "verb" in data:
+        data__verb = data["verb"]
+        _line(data__verb, name_prefix + ".verb")
+    if "name" in data:
+        data__name = data["name"]
+        _line(data__name, name_prefix + ".name")
+    if "occurrence" in data:
+        data__occurrence = data["occurrence"]
+        _count(data__occurrence, name_prefix + ".occurrence")
+    if "key" in data:
+        data__key = data["key"]
+        _line(data__key, name_prefix + ".key")
+    if "within" in data:
+        data__within = data["within"]
+        _line(data__within, name_prefix + ".within")
+    if "position" in data:
+        data__position = data["position"]
+        _count(data__position, name_prefix + ".position")
+    if not data.keys() <= _KEYS_102:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_102))+" properties")
+    return data
+
+def _document_question(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_47:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_47 - data.keys())))
+    if "version" in data:
+        data__version = data["version"]
+        if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+            raise Invalid(name_prefix + ".version must be integer")
+        if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+            raise Invalid(name_prefix + ".version must be one of [1]")
+    if "id" in data:
+        data__id = data["id"]
+        _name(data__id, name_prefix + ".id")
+    if "session" in data:
+        data__session = data["session"]
+        _name(data__session, name_prefix + ".session")
+    if "at" in data:
+        data__at = data["at"]
+        _time(data__at, name_prefix + ".at")
+    if "text" in data:
+        data__text = data["text"]
+        _text(data__text, name_prefix + ".text")
+    if "options" in data:
+        data__options = data["options"]
+        if not isinstance(data__options, (list, tuple)):
+            raise Invalid(name_prefix + ".options must be array")
+        data__options_len = len(data__options)
+        if data__options_len > 10000:
+            raise Invalid(name_prefix + ".options must contain less than or equal to 10000 items")
+        for data__options_x, data__options_item in enumerate(data__options):
+            _text(data__options_item, name_prefix + ".options[{data__options_x}]".format(**locals()))
+    if "default" in data:
+        data__default = data["default"]
+        data__default_any_of_count64 = 0
+        if not data__default_any_of_count64:
+            try:
+                _text(data__default, name_prefix + ".default")
+                data__default_any_of_count64 += 1
+            except Invalid: pass
+        if not data__default_any_of_count64:
+            try:
+                if not isinstance(data__default, (NoneType)):
+                    raise Invalid(name_prefix + ".default must be null")
+                data__default_any_of_count64 += 1
+            except Invalid: pass
+        if not data__default_any_of_count64:
+            raise Invalid(name_prefix + ".default cannot be validated by any definition")
+    if "deadline" in data:
+        data__deadline = data["deadline"]
+        data__deadline_any_of_count65 = 0
+        if not data__deadline_any_of_count65:
+            try:
+                _time(data__deadline, name_prefix + ".deadline")
+                data__deadline_any_of_count65 += 1
+            except Invalid: pass
+        if not data__deadline_any_of_count65:
+            try:
+                if not isinstance(data__deadline, (NoneType)):
+                    raise Invalid(name_prefix + ".deadline must be null")
+                data__deadline_any_of_count65 += 1
+            except Invalid: pass
+        if not data__deadline_any_of_count65:
+            raise Invalid(name_prefix + ".deadline cannot be validated by any definition")
+    if "answer" in data:
+        data__answer = data["answer"]
+        data__answer_any_of_count66 = 0
+        if not data__answer_any_of_count66:
+            try:
+                _text(data__answer, name_prefix + ".answer")
+                data__answer_any_of_count66 += 1
+            except Invalid: pass
+        if not data__answer_any_of_count66:
+            try:
+                if not isinstance(data__answer, (NoneType)):
+                    raise Invalid(name_prefix + ".answer must be null")
+                data__answer_any_of_count66 += 1
+            except Invalid: pass
+        if not data__answer_any_of_count66:
+            raise Invalid(name_prefix + ".answer cannot be validated by any definition")
+    if "answered" in data:
+        data__answered = data["answered"]
+        data__answered_any_of_count67 = 0
+        if not data__answered_any_of_count67:
+            try:
+                _time(data__answered, name_prefix + ".answered")
+                data__answered_any_of_count67 += 1
+            except Invalid: pass
+        if not data__answered_any_of_count67:
+            try:
+                if not isinstance(data__answered, (NoneType)):
+                    raise Invalid(name_prefix + ".answered must be null")
+                data__answered_any_of_count67 += 1
+            except Invalid: pass
+        if not data__answered_any_of_count67:
+            raise Invalid(name_prefix + ".answered cannot be validated by any definition")
+    if "author" in data:
+        data__author = data["author"]
+        data__author_any_of_count68 = 0
+        if not data__author_any_of_count68:
+            try:
+                if not (isinstance(data__author, str) and data__author in {'deadline', 'person'}):
+                    raise Invalid(name_prefix + ".author must be one of ['person', 'deadline']")
+                data__author_any_of_count68 += 1
+            except Invalid: pass
+        if not data__author_any_of_count68:
+            try:
+                if not isinstance(data__author, (NoneType)):
+                    raise Invalid(name_prefix + ".author must be null")
+                data__author_any_of_count68 += 1
+            except Invalid: pass
+        if not data__author_any_of_count68:
+            raise Invalid(name_prefix + ".author cannot be validated by any definition")
+    if not data.keys() <= _KEYS_103:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_103))+" properties")
+    return data
+
+def _document_proposal(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_48:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_48 - data.keys())))
+    if "features" in data:
+        data__features = data["features"]
+        if not isinstance(data__features, (list, tuple)):
+            raise Invalid(name_prefix + ".features must be array")
+        data__features_len = len(data__features)
+        if data__features_len < 1:
+            raise Invalid(name_prefix + ".features must contain at least 1 items")
+        if data__features_len > 1000:
+            raise Invalid(name_prefix + ".features must contain less than or equal to 1000 items")
+        for data__features_x, data__features_item in enumerate(data__features):
+            _proposed(data__features_item, name_prefix + ".features[{data__features_x}]".format(**locals()))
+    if "commands" in data:
+        data__commands = data["commands"]
+        _proposed_commands(data__commands, name_prefix + ".commands")
+    if not data.keys() <= _KEYS_104:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_104))+" properties")
+    return data
+
+def _proposed(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_49:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_49 - data.keys())))
+    if "id" in data:
+        data__id = data["id"]
+        _name(data__id, name_prefix + ".id")
+    if "title" in data:
+        data__title = data["title"]
+        if not isinstance(data__title, (str)):
+            raise Invalid(name_prefix + ".title must be string")
+        data__title_len = len(data__title)
+        if data__title_len < 1:
+            raise Invalid(name_prefix + ".title must be longer than or equal to 1 characters")
+        if data__title_len > 1000:
+            raise Invalid(name_prefix + ".title must be shorter than or equal to 1000 characters")
+    if "description" in data:
+        data__description = data["description"]
+        _text(data__description, name_prefix + ".description")
+    if "category" in data:
+        data__category = data["category"]
+        _line(data__category, name_prefix + ".category")
+    if "priority" in data:
+        data__priority = data["priority"]
+        if not (isinstance(data__priority, str) and data__priority in {'P0', 'P1', 'P2', 'P3'}):
+            raise Invalid(name_prefix + ".priority must be one of ['P0', 'P1', 'P2', 'P3']")
+    if "depends_on" in data:
+        data__dependson = data["depends_on"]
+        if not isinstance(data__dependson, (list, tuple)):
+            raise Invalid(name_prefix + ".depends_on must be array")
+        data__dependson_len = len(data__dependson)
+        if data__dependson_len > 10000:
+            raise Invalid(name_prefix + ".depends_on must contain less than or equal to 10000 items")
+        for data__dependson_x, data__dependson_item in enumerate(data__dependson):
+            _name(data__dependson_item, name_prefix + ".depends_on[{data__dependson_x}]".format(**locals()))
+    if "phases" in data:
+        data__phases = data["phases"]
+        if not isinstance(data__phases, (list, tuple)):
+            raise Invalid(name_prefix + ".phases must be array")
+        data__phases_len = len(data__phases)
+        if data__phases_len > 10000:
+            raise Invalid(name_prefix + ".phases must contain less than or equal to 10000 items")
+        for data__phases_x, data__phases_item in enumerate(data__phases):
+            _phase(data__phases_item, name_prefix + ".phases[{data__phases_x}]".format(**locals()))
+    if "verify" in data:
+        data__verify = data["verify"]
+        if not isinstance(data__verify, (list, tuple)):
+            raise Invalid(name_prefix + ".verify must be array")
+        data__verify_len = len(data__verify)
+        if data__verify_len < 1:
+            raise Invalid(name_prefix + ".verify must contain at least 1 items")
+        if data__verify_len > 100:
+            raise Invalid(name_prefix + ".verify must contain less than or equal to 100 items")
+        for data__verify_x, data__verify_item in enumerate(data__verify):
+            data__verify_item_any_of_count69 = 0
+            if not data__verify_item_any_of_count69:
+                try:
+                    if not isinstance(data__verify_item, (str)):
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
+                    data__verify_item_len = len(data__verify_item)
+                    if data__verify_item_len < 1:
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
+                    if data__verify_item_len > 20000:
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                    data__verify_item_any_of_count69 += 1
+                except Invalid: pass
+            if not data__verify_item_any_of_count69:
+                try:
+                    if not isinstance(data__verify_item, (list, tuple)):
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
+                    data__verify_item_len = len(data__verify_item)
+                    if data__verify_item_len < 1:
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must contain at least 1 items")
+                    if data__verify_item_len > 1000:
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must contain less than or equal to 1000 items")
+                    for data__verify_item_x, data__verify_item_item in enumerate(data__verify_item):
+                        if not isinstance(data__verify_item_item, (str)):
+                            raise Invalid(name_prefix + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be string")
+                        data__verify_item_item_len = len(data__verify_item_item)
+                        if data__verify_item_item_len > 20000:
+                            raise Invalid(name_prefix + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                    data__verify_item_any_of_count69 += 1
+                except Invalid: pass
+            if not data__verify_item_any_of_count69:
+                raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
+    if "paths" in data:
+        data__paths = data["paths"]
+        if not isinstance(data__paths, (list, tuple)):
+            raise Invalid(name_prefix + ".paths must be array")
+        data__paths_len = len(data__paths)
+        if data__paths_len > 10000:
+            raise Invalid(name_prefix + ".paths must contain less than or equal to 10000 items")
+        for data__paths_x, data__paths_item in enumerate(data__paths):
+            _path(data__paths_item, name_prefix + ".paths[{data__paths_x}]".format(**locals()))
+    if not data.keys() <= _KEYS_105:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_105))+" properties")
+    return data
+
+def _proposed_commands(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_50:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_50 - data.keys())))
+    if "setup" in data:
+        data__setup = data["setup"]
+        _line(data__setup, name_prefix + ".setup")
+    if "baseline" in data:
+        data__baseline = data["baseline"]
+        _line(data__baseline, name_prefix + ".baseline")
+    if not data.keys() <= _KEYS_106:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_106))+" properties")
+    return data
+
+def _document_project(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_51:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_51 - data.keys())))
+    if "format" in data:
+        data__format = data["format"]
+        if not isinstance(data__format, (int)) or isinstance(data__format, bool):
+            raise Invalid(name_prefix + ".format must be integer")
+        if data__format < 1:
+            raise Invalid(name_prefix + ".format must be bigger than or equal to 1")
+    if "project_id" in data:
+        data__projectid = data["project_id"]
+        if not isinstance(data__projectid, (str)):
+            raise Invalid(name_prefix + ".project_id must be string")
+        if not _PATTERN_1.search(data__projectid):
+            raise Invalid(name_prefix + ".project_id must match pattern ^[0-9a-f]{32}(?![\\s\\S])")
+    if "project" in data:
+        data__project = data["project"]
+        _line(data__project, name_prefix + ".project")
+    if "created" in data:
+        data__created = data["created"]
+        _time(data__created, name_prefix + ".created")
+    if not data.keys() <= _KEYS_107:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_107))+" properties")
+    return data
+
+def _document_operation(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_52:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_52 - data.keys())))
+    if "version" in data:
+        data__version = data["version"]
+        if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+            raise Invalid(name_prefix + ".version must be integer")
+        if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+            raise Invalid(name_prefix + ".version must be one of [1]")
+    if "id" in data:
+        data__id = data["id"]
+        _name(data__id, name_prefix + ".id")
+    if "verb" in data:
+        data__verb = data["verb"]
+        if not (isinstance(data__verb, str) and data__verb in {'commit', 'merge-back', 'restore', 'rollback', 'undo'}):
+            raise Invalid(name_prefix + ".verb must be one of ['restore', 'rollback', 'undo', 'commit', 'merge-back']")
+    if "state" in data:
+        data__state = data["state"]
+        if not (isinstance(data__state, str) and data__state in {'abandoned', 'done', 'open', 'reversed'}):
+            raise Invalid(name_prefix + ".state must be one of ['open', 'done', 'reversed', 'abandoned']")
+    if "at" in data:
+        data__at = data["at"]
+        _time(data__at, name_prefix + ".at")
+    if "session" in data:
+        data__session = data["session"]
+        _name(data__session, name_prefix + ".session")
+    if "worktree" in data:
+        data__worktree = data["worktree"]
+        _line(data__worktree, name_prefix + ".worktree")
+    if "before" in data:
+        data__before = data["before"]
+        _place(data__before, name_prefix + ".before")
+    if "after" in data:
+        data__after = data["after"]
+        data__after_any_of_count70 = 0
+        if not data__after_any_of_count70:
+            try:
+                _place(data__after, name_prefix + ".after")
+                data__after_any_of_count70 += 1
+            except Invalid: pass
+        if not data__after_any_of_count70:
+            try:
+                if not isinstance(data__after, (NoneType)):
+                    raise Invalid(name_prefix + ".after must be null")
+                data__after_any_of_count70 += 1
+            except Invalid: pass
+        if not data__after_any_of_count70:
+            raise Invalid(name_prefix + ".after cannot be validated by any definition")
+    if "target" in data:
+        data__target = data["target"]
+        data__target_any_of_count71 = 0
+        if not data__target_any_of_count71:
+            try:
+                _line(data__target, name_prefix + ".target")
+                data__target_any_of_count71 += 1
+            except Invalid: pass
+        if not data__target_any_of_count71:
+            try:
+                if not isinstance(data__target, (NoneType)):
+                    raise Invalid(name_prefix + ".target must be null")
+                data__target_any_of_count71 += 1
+            except Invalid: pass
+        if not data__target_any_of_count71:
+            raise Invalid(name_prefix + ".target cannot be validated by any definition")
+    if "feature" in data:
+        data__feature = data["feature"]
+        data__feature_any_of_count72 = 0
+        if not data__feature_any_of_count72:
+            try:
+                _name(data__feature, name_prefix + ".feature")
+                data__feature_any_of_count72 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count72:
+            try:
+                if not isinstance(data__feature, (NoneType)):
+                    raise Invalid(name_prefix + ".feature must be null")
+                data__feature_any_of_count72 += 1
+            except Invalid: pass
+        if not data__feature_any_of_count72:
+            raise Invalid(name_prefix + ".feature cannot be validated by any definition")
+    if "paths" in data:
+        data__paths = data["paths"]
+        if not isinstance(data__paths, (list, tuple)):
+            raise Invalid(name_prefix + ".paths must be array")
+        data__paths_len = len(data__paths)
+        if data__paths_len > 10000:
+            raise Invalid(name_prefix + ".paths must contain less than or equal to 10000 items")
+        for data__paths_x, data__paths_item in enumerate(data__paths):
+            _path(data__paths_item, name_prefix + ".paths[{data__paths_x}]".format(**locals()))
+    if "aside" in data:
+        data__aside = data["aside"]
+        data__aside_any_of_count73 = 0
+        if not data__aside_any_of_count73:
+            try:
+                _path(data__aside, name_prefix + ".aside")
+                data__aside_any_of_count73 += 1
+            except Invalid: pass
+        if not data__aside_any_of_count73:
+            try:
+                if not isinstance(data__aside, (NoneType)):
+                    raise Invalid(name_prefix + ".aside must be null")
+                data__aside_any_of_count73 += 1
+            except Invalid: pass
+        if not data__aside_any_of_count73:
+            raise Invalid(name_prefix + ".aside cannot be validated by any definition")
+    if "undoes" in data:
+        data__undoes = data["undoes"]
+        data__undoes_any_of_count74 = 0
+        if not data__undoes_any_of_count74:
+            try:
+                _name(data__undoes, name_prefix + ".undoes")
+                data__undoes_any_of_count74 += 1
+            except Invalid: pass
+        if not data__undoes_any_of_count74:
+            try:
+                if not isinstance(data__undoes, (NoneType)):
+                    raise Invalid(name_prefix + ".undoes must be null")
+                data__undoes_any_of_count74 += 1
+            except Invalid: pass
+        if not data__undoes_any_of_count74:
+            raise Invalid(name_prefix + ".undoes cannot be validated by any definition")
+    if "undone_by" in data:
+        data__undoneby = data["undone_by"]
+        data__undoneby_any_of_count75 = 0
+        if not data__undoneby_any_of_count75:
+            try:
+                _name(data__undoneby, name_prefix + ".undone_by")
+                data__undoneby_any_of_count75 += 1
+            except Invalid: pass
+        if not data__undoneby_any_of_count75:
+            try:
+                if not isinstance(data__undoneby, (NoneType)):
+                    raise Invalid(name_prefix + ".undone_by must be null")
+                data__undoneby_any_of_count75 += 1
+            except Invalid: pass
+        if not data__undoneby_any_of_count75:
+            raise Invalid(name_prefix + ".undone_by cannot be validated by any definition")
+    if "commits" in data:
+        data__commits = data["commits"]
+        if not isinstance(data__commits, (list, tuple)):
+            raise Invalid(name_prefix + ".commits must be array")
+        data__commits_len = len(data__commits)
+        if data__commits_len > 10000:
+            raise Invalid(name_prefix + ".commits must contain less than or equal to 10000 items")
+        for data__commits_x, data__commits_item in enumerate(data__commits):
+            _oid(data__commits_item, name_prefix + ".commits[{data__commits_x}]".format(**locals()))
+    if not data.keys() <= _KEYS_108:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_108))+" properties")
+    return data
+
+def _place(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_53:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_53 - data.keys())))
+    if "head" in data:
+        data__head = data["head"]
+        data__head_any_of_count76 = 0
+        if not data__head_any_of_count76:
+            try:
+                _oid(data__head, name_prefix + ".head")
+                data__head_any_of_count76 += 1
+            except Invalid: pass
+        if not data__head_any_of_count76:
+            try:
+                if not isinstance(data__head, (NoneType)):
+                    raise Invalid(name_prefix + ".head must be null")
+                data__head_any_of_count76 += 1
+            except Invalid: pass
+        if not data__head_any_of_count76:
+            raise Invalid(name_prefix + ".head cannot be validated by any definition")
+    if "branch" in data:
+        data__branch = data["branch"]
+        data__branch_any_of_count77 = 0
+        if not data__branch_any_of_count77:
+            try:
+                _line(data__branch, name_prefix + ".branch")
+                data__branch_any_of_count77 += 1
+            except Invalid: pass
+        if not data__branch_any_of_count77:
+            try:
+                if not isinstance(data__branch, (NoneType)):
+                    raise Invalid(name_prefix + ".branch must be null")
+                data__branch_any_of_count77 += 1
+            except Invalid: pass
+        if not data__branch_any_of_count77:
+            raise Invalid(name_prefix + ".branch cannot be validated by any definition")
+    if "tree" in data:
+        data__tree = data["tree"]
+        data__tree_any_of_count78 = 0
+        if not data__tree_any_of_count78:
+            try:
+                _oid(data__tree, name_prefix + ".tree")
+                data__tree_any_of_count78 += 1
+            except Invalid: pass
+        if not data__tree_any_of_count78:
+            try:
+                if not isinstance(data__tree, (NoneType)):
+                    raise Invalid(name_prefix + ".tree must be null")
+                data__tree_any_of_count78 += 1
+            except Invalid: pass
+        if not data__tree_any_of_count78:
+            raise Invalid(name_prefix + ".tree cannot be validated by any definition")
+    if "checkpoint" in data:
+        data__checkpoint = data["checkpoint"]
+        data__checkpoint_any_of_count79 = 0
+        if not data__checkpoint_any_of_count79:
+            try:
+                _checkpoint(data__checkpoint, name_prefix + ".checkpoint")
+                data__checkpoint_any_of_count79 += 1
+            except Invalid: pass
+        if not data__checkpoint_any_of_count79:
+            try:
+                if not isinstance(data__checkpoint, (NoneType)):
+                    raise Invalid(name_prefix + ".checkpoint must be null")
+                data__checkpoint_any_of_count79 += 1
+            except Invalid: pass
+        if not data__checkpoint_any_of_count79:
+            raise Invalid(name_prefix + ".checkpoint cannot be validated by any definition")
+    if not data.keys() <= _KEYS_109:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_109))+" properties")
+    return data
+
+def _document_notification(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_54:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_54 - data.keys())))
+    if "version" in data:
+        data__version = data["version"]
+        if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+            raise Invalid(name_prefix + ".version must be integer")
+        if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+            raise Invalid(name_prefix + ".version must be one of [1]")
+    if "event" in data:
+        data__event = data["event"]
+        if not (isinstance(data__event, str) and data__event in {'blocked', 'budget', 'crash', 'end', 'limit', 'message', 'question', 'recovery', 'start', 'stuck'}):
+            raise Invalid(name_prefix + ".event must be one of ['start', 'end', 'blocked', 'question', 'limit', 'budget', 'crash', 'recovery', 'stuck', 'message']")
+    if "severity" in data:
+        data__severity = data["severity"]
+        if not (isinstance(data__severity, str) and data__severity in {'bad', 'good', 'info', 'warning'}):
+            raise Invalid(name_prefix + ".severity must be one of ['info', 'good', 'warning', 'bad']")
+    if "title" in data:
+        data__title = data["title"]
+        if not isinstance(data__title, (str)):
+            raise Invalid(name_prefix + ".title must be string")
+        data__title_len = len(data__title)
+        if data__title_len > 20000:
+            raise Invalid(name_prefix + ".title must be shorter than or equal to 20000 characters")
+    if "text" in data:
+        data__text = data["text"]
+        if not isinstance(data__text, (str)):
+            raise Invalid(name_prefix + ".text must be string")
+        data__text_len = len(data__text)
+        if data__text_len > 2000:
+            raise Invalid(name_prefix + ".text must be shorter than or equal to 2000 characters")
+    if "project" in data:
+        data__project = data["project"]
+        if not isinstance(data__project, (str)):
+            raise Invalid(name_prefix + ".project must be string")
+        data__project_len = len(data__project)
+        if data__project_len > 200:
+            raise Invalid(name_prefix + ".project must be shorter than or equal to 200 characters")
+    if "run" in data:
+        data__run = data["run"]
+        if not isinstance(data__run, (str, NoneType)):
+            raise Invalid(name_prefix + ".run must be string or null")
+    if "branch" in data:
+        data__branch = data["branch"]
+        if not isinstance(data__branch, (str, NoneType)):
+            raise Invalid(name_prefix + ".branch must be string or null")
+        if isinstance(data__branch, str):
+            data__branch_len = len(data__branch)
+            if data__branch_len > 200:
+                raise Invalid(name_prefix + ".branch must be shorter than or equal to 200 characters")
+    if "session" in data:
+        data__session = data["session"]
+        if not isinstance(data__session, (str, NoneType)):
+            raise Invalid(name_prefix + ".session must be string or null")
+    if "feature" in data:
+        data__feature = data["feature"]
+        if not isinstance(data__feature, (str, NoneType)):
+            raise Invalid(name_prefix + ".feature must be string or null")
+    if "at" in data:
+        data__at = data["at"]
+        if not isinstance(data__at, (str)):
+            raise Invalid(name_prefix + ".at must be string")
+        data__at_len = len(data__at)
+        if data__at_len > 40:
+            raise Invalid(name_prefix + ".at must be shorter than or equal to 40 characters")
+    if "held_back" in data:
+        data__heldback = data["held_back"]
+        if not isinstance(data__heldback, (int)) or isinstance(data__heldback, bool):
+            raise Invalid(name_prefix + ".held_back must be integer")
+        if data__heldback < 0:
+            raise Invalid(name_prefix + ".held_back must be bigger than or equal to 0")
+    if "facts" in data:
+        data__facts = data["facts"]
+        if not isinstance(data__facts, (dict)):
+            raise Invalid(name_prefix + ".facts must be object")
+    if not data.keys() <= _KEYS_110:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_110))+" properties")
+    return data
+
+def _document_lease(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_55:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_55 - data.keys())))
+    if "version" in data:
+        data__version = data["version"]
+        if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+            raise Invalid(name_prefix + ".version must be integer")
+        if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+            raise Invalid(name_prefix + ".version must be one of [1]")
+    if "kind" in data:
+        data__kind = data["kind"]
+        if not (isinstance(data__kind, str) and data__kind in {'feature', 'session', 'worktree'}):
+            raise Invalid(name_prefix + ".kind must be one of ['worktree', 'session', 'feature']")
+    if "name" in data:
+        data__name = data["name"]
+        _name(data__name, name_prefix + ".name")
+    if "session" in data:
+        data__session = data["session"]
+        _name(data__session, name_prefix + ".session")
+    if "generation" in data:
+        data__generation = data["generation"]
+        _count(data__generation, name_prefix + ".generation")
+    if "taken" in data:
+        data__taken = data["taken"]
+        _time(data__taken, name_prefix + ".taken")
+    if "holder" in data:
+        data__holder = data["holder"]
+        _holder(data__holder, name_prefix + ".holder")
+    if "run" in data:
+        data__run = data["run"]
+        data__run_any_of_count80 = 0
+        if not data__run_any_of_count80:
+            try:
+                _name(data__run, name_prefix + ".run")
+                data__run_any_of_count80 += 1
+            except Invalid: pass
+        if not data__run_any_of_count80:
+            try:
+                if not isinstance(data__run, (NoneType)):
+                    raise Invalid(name_prefix + ".run must be null")
+                data__run_any_of_count80 += 1
+            except Invalid: pass
+        if not data__run_any_of_count80:
+            raise Invalid(name_prefix + ".run cannot be validated by any definition")
+    if not data.keys() <= _KEYS_111:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_111))+" properties")
+    return data
+
+def _holder(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_56:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_56 - data.keys())))
+    if "host" in data:
+        data__host = data["host"]
+        _line(data__host, name_prefix + ".host")
+    if "boot_id" in data:
+        data__bootid = data["boot_id"]
+        _line(data__bootid, name_prefix + ".boot_id")
+    if "pid" in data:
+        data__pid = data["pid"]
+        if not isinstance(data__pid, (int, NoneType)) or isinstance(data__pid, bool):
+            raise Invalid(name_prefix + ".pid must be integer or null")
+        if isinstance(data__pid, (int, float)) and not isinstance(data__pid, bool):
+            if data__pid < 1:
+                raise Invalid(name_prefix + ".pid must be bigger than or equal to 1")
+    if "process_start" in data:
+        data__processstart = data["process_start"]
+        data__processstart_any_of_count81 = 0
+        if not data__processstart_any_of_count81:
+            try:
+                _line(data__processstart, name_prefix + ".process_start")
+                data__processstart_any_of_count81 += 1
+            except Invalid: pass
+        if not data__processstart_any_of_count81:
+            try:
+                if not isinstance(data__processstart, (NoneType)):
+                    raise Invalid(name_prefix + ".process_start must be null")
+                data__processstart_any_of_count81 += 1
+            except Invalid: pass
+        if not data__processstart_any_of_count81:
+            raise Invalid(name_prefix + ".process_start cannot be validated by any definition")
+    if "nonce" in data:
+        data__nonce = data["nonce"]
+        _line(data__nonce, name_prefix + ".nonce")
+    if not data.keys() <= _KEYS_112:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_112))+" properties")
+    return data
+
+def _document_layer(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_57:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_57 - data.keys())))
+    if "version" in data:
+        data__version = data["version"]
+        if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+            raise Invalid(name_prefix + ".version must be integer")
+        if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+            raise Invalid(name_prefix + ".version must be one of [1]")
+    if "session" in data:
+        data__session = data["session"]
+        _name(data__session, name_prefix + ".session")
+    if "values" in data:
+        data__values = data["values"]
+        if not isinstance(data__values, (dict)):
+            raise Invalid(name_prefix + ".values must be object")
+    if not data.keys() <= _KEYS_113:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_113))+" properties")
+    return data
+
+def _document_handoff(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_58:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_58 - data.keys())))
+    if "version" in data:
+        data__version = data["version"]
+        if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+            raise Invalid(name_prefix + ".version must be integer")
+        if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+            raise Invalid(name_prefix + ".version must be one of [1]")
+    if "session" in data:
+        data__session = data["session"]
+        _name(data__session, name_prefix + ".session")
+    if "at" in data:
+        data__at = data["at"]
+        _time(data__at, name_prefix + ".at")
+    if "author" in data:
+        data__author = data["author"]
+        if not (isinstance(data__author, str) and data__author in {'agent', 'person', 'runner'}):
+            raise Invalid(name_prefix + ".author must be one of ['agent', 'runner', 'person']")
+    if "accomplished" in data:
+        data__accomplished = data["accomplished"]
+        if not isinstance(data__accomplished, (list, tuple)):
+            raise Invalid(name_prefix + ".accomplished must be array")
+        data__accomplished_len = len(data__accomplished)
+        if data__accomplished_len > 10000:
+            raise Invalid(name_prefix + ".accomplished must contain less than or equal to 10000 items")
+        for data__accomplished_x, data__accomplished_item in enumerate(data__accomplished):
+            _text(data__accomplished_item, name_prefix + ".accomplished[{data__accomplished_x}]".format(**locals()))
+    if "next" in data:
+        data__next = data["next"]
+        if not isinstance(data__next, (list, tuple)):
+            raise Invalid(name_prefix + ".next must be array")
+        data__next_len = len(data__next)
+        if data__next_len > 10000:
+            raise Invalid(name_prefix + ".next must contain less than or equal to 10000 items")
+        for data__next_x, data__next_item in enumerate(data__next):
+            _text(data__next_item, name_prefix + ".next[{data__next_x}]".format(**locals()))
+    if "blockers" in data:
+        data__blockers = data["blockers"]
+        if not isinstance(data__blockers, (list, tuple)):
+            raise Invalid(name_prefix + ".blockers must be array")
+        data__blockers_len = len(data__blockers)
+        if data__blockers_len > 10000:
+            raise Invalid(name_prefix + ".blockers must contain less than or equal to 10000 items")
+        for data__blockers_x, data__blockers_item in enumerate(data__blockers):
+            _text(data__blockers_item, name_prefix + ".blockers[{data__blockers_x}]".format(**locals()))
+    if "tried" in data:
+        data__tried = data["tried"]
+        if not isinstance(data__tried, (list, tuple)):
+            raise Invalid(name_prefix + ".tried must be array")
+        data__tried_len = len(data__tried)
+        if data__tried_len > 10000:
+            raise Invalid(name_prefix + ".tried must contain less than or equal to 10000 items")
+        for data__tried_x, data__tried_item in enumerate(data__tried):
+            _text(data__tried_item, name_prefix + ".tried[{data__tried_x}]".format(**locals()))
+    if "head" in data:
+        data__head = data["head"]
+        data__head_any_of_count82 = 0
+        if not data__head_any_of_count82:
+            try:
+                _oid(data__head, name_prefix + ".head")
+                data__head_any_of_count82 += 1
+            except Invalid: pass
+        if not data__head_any_of_count82:
+            try:
+                if not isinstance(data__head, (NoneType)):
+                    raise Invalid(name_prefix + ".head must be null")
+                data__head_any_of_count82 += 1
+            except Invalid: pass
+        if not data__head_any_of_count82:
+            raise Invalid(name_prefix + ".head cannot be validated by any definition")
+    if "branch" in data:
+        data__branch = data["branch"]
+        data__branch_any_of_count83 = 0
+        if not data__branch_any_of_count83:
+            try:
+                _line(data__branch, name_prefix + ".branch")
+                data__branch_any_of_count83 += 1
+            except Invalid: pass
+        if not data__branch_any_of_count83:
+            try:
+                if not isinstance(data__branch, (NoneType)):
+                    raise Invalid(name_prefix + ".branch must be null")
+                data__branch_any_of_count83 += 1
+            except Invalid: pass
+        if not data__branch_any_of_count83:
+            raise Invalid(name_prefix + ".branch cannot be validated by any definition")
+    if "checkpoint" in data:
+        data__checkpoint = data["checkpoint"]
+        data__checkpoint_any_of_count84 = 0
+        if not data__checkpoint_any_of_count84:
+            try:
+                _checkpoint(data__checkpoint, name_prefix + ".checkpoint")
+                data__checkpoint_any_of_count84 += 1
+            except Invalid: pass
+        if not data__checkpoint_any_of_count84:
+            try:
+                if not isinstance(data__checkpoint, (NoneType)):
+                    raise Invalid(name_prefix + ".checkpoint must be null")
+                data__checkpoint_any_of_count84 += 1
+            except Invalid: pass
+        if not data__checkpoint_any_of_count84:
+            raise Invalid(name_prefix + ".checkpoint cannot be validated by any definition")
+    if "wip" in data:
+        data__wip = data["wip"]
+        if not isinstance(data__wip, (bool)):
+            raise Invalid(name_prefix + ".wip must be boolean")
+    if not data.keys() <= _KEYS_114:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_114))+" properties")
+    return data
+
+def _document_feature(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_59:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_59 - data.keys())))
+    if "version" in data:
+        data__version = data["version"]
+        if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+            raise Invalid(name_prefix + ".version must be integer")
+        if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 2):
+            raise Invalid(name_prefix + ".version must be one of [2]")
+    if "id" in data:
+        data__id = data["id"]
+        _name(data__id, name_prefix + ".id")
+    if "number" in data:
+        data__number = data["number"]
+        if not isinstance(data__number, (int)) or isinstance(data__number, bool):
+            raise Invalid(name_prefix + ".number must be integer")
+        if data__number < 1:
+            raise Invalid(name_prefix + ".number must be bigger than or equal to 1")
+    if "title" in data:
+        data__title = data["title"]
+        if not isinstance(data__title, (str)):
+            raise Invalid(name_prefix + ".title must be string")
+        data__title_len = len(data__title)
+        if data__title_len < 1:
+            raise Invalid(name_prefix + ".title must be longer than or equal to 1 characters")
+        if data__title_len > 1000:
+            raise Invalid(name_prefix + ".title must be shorter than or equal to 1000 characters")
+        if not _PATTERN_2.search(data__title):
+            raise Invalid(name_prefix + ".title must match pattern ^[^\\n\\r\\u0000]*(?![\\s\\S])")
+    if "created" in data:
+        data__created = data["created"]
+        _time(data__created, name_prefix + ".created")
+    if "description" in data:
+        data__description = data["description"]
+        _text(data__description, name_prefix + ".description")
+    if "category" in data:
+        data__category = data["category"]
+        _line(data__category, name_prefix + ".category")
+    if "status" in data:
+        data__status = data["status"]
+        if not (isinstance(data__status, str) and data__status in {'blocked', 'done', 'failed', 'in_progress', 'pending', 'rolled_back'}):
+            raise Invalid(name_prefix + ".status must be one of ['pending', 'in_progress', 'blocked', 'failed', 'rolled_back', 'done']")
+    if "priority" in data:
+        data__priority = data["priority"]
+        if not (isinstance(data__priority, str) and data__priority in {'P0', 'P1', 'P2', 'P3'}):
+            raise Invalid(name_prefix + ".priority must be one of ['P0', 'P1', 'P2', 'P3']")
+    if "started" in data:
+        data__started = data["started"]
+        data__started_any_of_count85 = 0
+        if not data__started_any_of_count85:
+            try:
+                _time(data__started, name_prefix + ".started")
+                data__started_any_of_count85 += 1
+            except Invalid: pass
+        if not data__started_any_of_count85:
+            try:
+                if not isinstance(data__started, (NoneType)):
+                    raise Invalid(name_prefix + ".started must be null")
+                data__started_any_of_count85 += 1
+            except Invalid: pass
+        if not data__started_any_of_count85:
+            raise Invalid(name_prefix + ".started cannot be validated by any definition")
+    if "finished" in data:
+        data__finished = data["finished"]
+        data__finished_any_of_count86 = 0
+        if not data__finished_any_of_count86:
+            try:
+                _time(data__finished, name_prefix + ".finished")
+                data__finished_any_of_count86 += 1
+            except Invalid: pass
+        if not data__finished_any_of_count86:
+            try:
+                if not isinstance(data__finished, (NoneType)):
+                    raise Invalid(name_prefix + ".finished must be null")
+                data__finished_any_of_count86 += 1
+            except Invalid: pass
+        if not data__finished_any_of_count86:
+            raise Invalid(name_prefix + ".finished cannot be validated by any definition")
+    if "depends_on" in data:
+        data__dependson = data["depends_on"]
+        if not isinstance(data__dependson, (list, tuple)):
+            raise Invalid(name_prefix + ".depends_on must be array")
+        data__dependson_len = len(data__dependson)
+        if data__dependson_len > 10000:
+            raise Invalid(name_prefix + ".depends_on must contain less than or equal to 10000 items")
+        for data__dependson_x, data__dependson_item in enumerate(data__dependson):
+            _name(data__dependson_item, name_prefix + ".depends_on[{data__dependson_x}]".format(**locals()))
+    if "phases" in data:
+        data__phases = data["phases"]
+        if not isinstance(data__phases, (list, tuple)):
+            raise Invalid(name_prefix + ".phases must be array")
+        data__phases_len = len(data__phases)
+        if data__phases_len > 10000:
+            raise Invalid(name_prefix + ".phases must contain less than or equal to 10000 items")
+        for data__phases_x, data__phases_item in enumerate(data__phases):
+            _phase(data__phases_item, name_prefix + ".phases[{data__phases_x}]".format(**locals()))
+    if "verify" in data:
+        data__verify = data["verify"]
+        if not isinstance(data__verify, (list, tuple)):
+            raise Invalid(name_prefix + ".verify must be array")
+        data__verify_len = len(data__verify)
+        if data__verify_len > 100:
+            raise Invalid(name_prefix + ".verify must contain less than or equal to 100 items")
+        for data__verify_x, data__verify_item in enumerate(data__verify):
+            data__verify_item_any_of_count87 = 0
+            if not data__verify_item_any_of_count87:
+                try:
+                    if not isinstance(data__verify_item, (str)):
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must be string")
+                    data__verify_item_len = len(data__verify_item)
+                    if data__verify_item_len < 1:
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
+                    if data__verify_item_len > 20000:
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                    data__verify_item_any_of_count87 += 1
+                except Invalid: pass
+            if not data__verify_item_any_of_count87:
+                try:
+                    if not isinstance(data__verify_item, (list, tuple)):
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must be array")
+                    data__verify_item_len = len(data__verify_item)
+                    if data__verify_item_len < 1:
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must contain at least 1 items")
+                    if data__verify_item_len > 1000:
+                        raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " must contain less than or equal to 1000 items")
+                    for data__verify_item_x, data__verify_item_item in enumerate(data__verify_item):
+                        if not isinstance(data__verify_item_item, (str)):
+                            raise Invalid(name_prefix + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be string")
+                        data__verify_item_item_len = len(data__verify_item_item)
+                        if data__verify_item_item_len > 20000:
+                            raise Invalid(name_prefix + ".verify[{data__verify_x}][{data__verify_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                    data__verify_item_any_of_count87 += 1
+                except Invalid: pass
+            if not data__verify_item_any_of_count87:
+                raise Invalid(name_prefix + ".verify[{data__verify_x}]".format(**locals()) + " cannot be validated by any definition")
+    if "paths" in data:
+        data__paths = data["paths"]
+        if not isinstance(data__paths, (list, tuple)):
+            raise Invalid(name_prefix + ".paths must be array")
+        data__paths_len = len(data__paths)
+        if data__paths_len > 10000:
+            raise Invalid(name_prefix + ".paths must contain less than or equal to 10000 items")
+        for data__paths_x, data__paths_item in enumerate(data__paths):
+            _path(data__paths_item, name_prefix + ".paths[{data__paths_x}]".format(**locals()))
+    if "evidence" in data:
+        data__evidence = data["evidence"]
+        data__evidence_any_of_count88 = 0
+        if not data__evidence_any_of_count88:
+            try:
+                _evidence(data__evidence, name_prefix + ".evidence")
+                data__evidence_any_of_count88 += 1
+            except Invalid: pass
+        if not data__evidence_any_of_count88:
+            try:
+                if not isinstance(data__evidence, (NoneType)):
+                    raise Invalid(name_prefix + ".evidence must be null")
+                data__evidence_any_of_count88 += 1
+            except Invalid: pass
+        if not data__evidence_any_of_count88:
+            raise Invalid(name_prefix + ".evidence cannot be validated by any definition")
+    if "green_before" in data:
+        data__greenbefore = data["green_before"]
+        if not isinstance(data__greenbefore, (bool)):
+            raise Invalid(name_prefix + ".green_before must be boolean")
+    if "claimed" in data:
+        data__claimed = data["claimed"]
+        if not isinstance(data__claimed, (bool)):
+            raise Invalid(name_prefix + ".claimed must be boolean")
+    if "attempts" in data:
+        data__attempts = data["attempts"]
+        _count(data__attempts, name_prefix + ".attempts")
+    if "reason" in data:
+        data__reason = data["reason"]
+        data__reason_any_of_count89 = 0
+        if not data__reason_any_of_count89:
+            try:
+                _text(data__reason, name_prefix + ".reason")
+                data__reason_any_of_count89 += 1
+            except Invalid: pass
+        if not data__reason_any_of_count89:
+            try:
+                if not isinstance(data__reason, (NoneType)):
+                    raise Invalid(name_prefix + ".reason must be null")
+                data__reason_any_of_count89 += 1
+            except Invalid: pass
+        if not data__reason_any_of_count89:
+            raise Invalid(name_prefix + ".reason cannot be validated by any definition")
+    if "completed" in data:
+        data__completed = data["completed"]
+        if not isinstance(data__completed, (int, NoneType)) or isinstance(data__completed, bool):
+            raise Invalid(name_prefix + ".completed must be integer or null")
+        if isinstance(data__completed, (int, float)) and not isinstance(data__completed, bool):
+            if data__completed < 1:
+                raise Invalid(name_prefix + ".completed must be bigger than or equal to 1")
+    if not data.keys() <= _KEYS_115:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_115))+" properties")
+    return data
+
+def _phase(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_60:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_60 - data.keys())))
+    if "name" in data:
+        data__name = data["name"]
+        _line(data__name, name_prefix + ".name")
+    if "complete" in data:
+        data__complete = data["complete"]
+        if not isinstance(data__complete, (bool)):
+            raise Invalid(name_prefix + ".complete must be boolean")
+    if not data.keys() <= _KEYS_116:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_116))+" properties")
+    return data
+
+def _evidence(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_61:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_61 - data.keys())))
+    if "feature" in data:
+        data__feature = data["feature"]
+        _name(data__feature, name_prefix + ".feature")
+    if "at" in data:
+        data__at = data["at"]
+        _time(data__at, name_prefix + ".at")
+    if "green" in data:
+        data__green = data["green"]
+        if not isinstance(data__green, (bool)):
+            raise Invalid(name_prefix + ".green must be boolean")
+    if "tree" in data:
+        data__tree = data["tree"]
+        _oid(data__tree, name_prefix + ".tree")
+    if "commit" in data:
+        data__commit = data["commit"]
+        data__commit_any_of_count90 = 0
+        if not data__commit_any_of_count90:
+            try:
+                _oid(data__commit, name_prefix + ".commit")
+                data__commit_any_of_count90 += 1
+            except Invalid: pass
+        if not data__commit_any_of_count90:
+            try:
+                if not isinstance(data__commit, (NoneType)):
+                    raise Invalid(name_prefix + ".commit must be null")
+                data__commit_any_of_count90 += 1
+            except Invalid: pass
+        if not data__commit_any_of_count90:
+            raise Invalid(name_prefix + ".commit cannot be validated by any definition")
+    if "partial" in data:
+        data__partial = data["partial"]
+        data__partial_any_of_count91 = 0
+        if not data__partial_any_of_count91:
+            try:
+                _line(data__partial, name_prefix + ".partial")
+                data__partial_any_of_count91 += 1
+            except Invalid: pass
+        if not data__partial_any_of_count91:
+            try:
+                if not isinstance(data__partial, (NoneType)):
+                    raise Invalid(name_prefix + ".partial must be null")
+                data__partial_any_of_count91 += 1
+            except Invalid: pass
+        if not data__partial_any_of_count91:
+            raise Invalid(name_prefix + ".partial cannot be validated by any definition")
+    if "commands" in data:
+        data__commands = data["commands"]
+        if not isinstance(data__commands, (list, tuple)):
+            raise Invalid(name_prefix + ".commands must be array")
+        data__commands_len = len(data__commands)
+        if data__commands_len > 10000:
+            raise Invalid(name_prefix + ".commands must contain less than or equal to 10000 items")
+        for data__commands_x, data__commands_item in enumerate(data__commands):
+            _command(data__commands_item, name_prefix + ".commands[{data__commands_x}]".format(**locals()))
+    if not data.keys() <= _KEYS_117:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_117))+" properties")
+    return data
+
+def _document_evidence(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_61:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_61 - data.keys())))
+    if "feature" in data:
+        data__feature = data["feature"]
+        _name(data__feature, name_prefix + ".feature")
+    if "at" in data:
+        data__at = data["at"]
+        _time(data__at, name_prefix + ".at")
+    if "green" in data:
+        data__green = data["green"]
+        if not isinstance(data__green, (bool)):
+            raise Invalid(name_prefix + ".green must be boolean")
+    if "tree" in data:
+        data__tree = data["tree"]
+        _oid(data__tree, name_prefix + ".tree")
+    if "commit" in data:
+        data__commit = data["commit"]
+        data__commit_any_of_count92 = 0
+        if not data__commit_any_of_count92:
+            try:
+                _oid(data__commit, name_prefix + ".commit")
+                data__commit_any_of_count92 += 1
+            except Invalid: pass
+        if not data__commit_any_of_count92:
+            try:
+                if not isinstance(data__commit, (NoneType)):
+                    raise Invalid(name_prefix + ".commit must be null")
+                data__commit_any_of_count92 += 1
+            except Invalid: pass
+        if not data__commit_any_of_count92:
+            raise Invalid(name_prefix + ".commit cannot be validated by any definition")
+    if "partial" in data:
+        data__partial = data["partial"]
+        data__partial_any_of_count93 = 0
+        if not data__partial_any_of_count93:
+            try:
+                _line(data__partial, name_prefix + ".partial")
+                data__partial_any_of_count93 += 1
+            except Invalid: pass
+        if not data__partial_any_of_count93:
+            try:
+                if not isinstance(data__partial, (NoneType)):
+                    raise Invalid(name_prefix + ".partial must be null")
+                data__partial_any_of_count93 += 1
+            except Invalid: pass
+        if not data__partial_any_of_count93:
+            raise Invalid(name_prefix + ".partial cannot be validated by any definition")
+    if "commands" in data:
+        data__commands = data["commands"]
+        if not isinstance(data__commands, (list, tuple)):
+            raise Invalid(name_prefix + ".commands must be array")
+        data__commands_len = len(data__commands)
+        if data__commands_len > 10000:
+            raise Invalid(name_prefix + ".commands must contain less than or equal to 10000 items")
+        for data__commands_x, data__commands_item in enumerate(data__commands):
+            _command(data__commands_item, name_prefix + ".commands[{data__commands_x}]".format(**locals()))
+    if not data.keys() <= _KEYS_117:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_117))+" properties")
+    return data
+
+def _command(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_62:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_62 - data.keys())))
+    if "command" in data:
+        data__command = data["command"]
+        data__command_any_of_count94 = 0
+        if not data__command_any_of_count94:
+            try:
+                if not isinstance(data__command, (str)):
+                    raise Invalid(name_prefix + ".command must be string")
+                data__command_len = len(data__command)
+                if data__command_len < 1:
+                    raise Invalid(name_prefix + ".command must be longer than or equal to 1 characters")
+                if data__command_len > 20000:
+                    raise Invalid(name_prefix + ".command must be shorter than or equal to 20000 characters")
+                data__command_any_of_count94 += 1
+            except Invalid: pass
+        if not data__command_any_of_count94:
+            try:
+                if not isinstance(data__command, (list, tuple)):
+                    raise Invalid(name_prefix + ".command must be array")
+                data__command_len = len(data__command)
+                if data__command_len < 1:
+                    raise Invalid(name_prefix + ".command must contain at least 1 items")
+                if data__command_len > 1000:
+                    raise Invalid(name_prefix + ".command must contain less than or equal to 1000 items")
+                for data__command_x, data__command_item in enumerate(data__command):
+                    if not isinstance(data__command_item, (str)):
+                        raise Invalid(name_prefix + ".command[{data__command_x}]".format(**locals()) + " must be string")
+                    data__command_item_len = len(data__command_item)
+                    if data__command_item_len > 20000:
+                        raise Invalid(name_prefix + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                data__command_any_of_count94 += 1
+            except Invalid: pass
+        if not data__command_any_of_count94:
+            raise Invalid(name_prefix + ".command cannot be validated by any definition")
+    if "exit_code" in data:
+        data__exitcode = data["exit_code"]
+        if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
+            raise Invalid(name_prefix + ".exit_code must be integer")
+        if data__exitcode < -255:
+            raise Invalid(name_prefix + ".exit_code must be bigger than or equal to -255")
+        if data__exitcode > 255:
+            raise Invalid(name_prefix + ".exit_code must be smaller than or equal to 255")
+    if "seconds" in data:
+        data__seconds = data["seconds"]
+        _seconds(data__seconds, name_prefix + ".seconds")
+    if "summary" in data:
+        data__summary = data["summary"]
+        _text(data__summary, name_prefix + ".summary")
+    if "digest" in data:
+        data__digest = data["digest"]
+        _digest(data__digest, name_prefix + ".digest")
+    if not data.keys() <= _KEYS_118:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_118))+" properties")
+    return data
+
+def _document_config(data, name_prefix="data"):
+    if not isinstance(data, (dict)):
+        raise Invalid(name_prefix + " must be object")
+    if "project" in data:
+        data__project = data["project"]
+        data__project_any_of_count95 = 0
+        if not data__project_any_of_count95:
+            try:
+                _line(data__project, name_prefix + ".project")
+                data__project_any_of_count95 += 1
+            except Invalid: pass
+        if not data__project_any_of_count95:
+            try:
+                if not isinstance(data__project, (NoneType)):
+                    raise Invalid(name_prefix + ".project must be null")
+                data__project_any_of_count95 += 1
+            except Invalid: pass
+        if not data__project_any_of_count95:
+            raise Invalid(name_prefix + ".project cannot be validated by any definition")
+    if "session" in data:
+        data__session = data["session"]
+        if not isinstance(data__session, (dict)):
+            raise Invalid(name_prefix + ".session must be object")
+        if "max_runtime_hours" in data__session:
+            data__session__maxruntimehours = data__session["max_runtime_hours"]
+            _span(data__session__maxruntimehours, name_prefix + ".session.max_runtime_hours")
+        if "max_idle_minutes" in data__session:
+            data__session__maxidleminutes = data__session["max_idle_minutes"]
+            _span(data__session__maxidleminutes, name_prefix + ".session.max_idle_minutes")
+        if "silence_minutes" in data__session:
+            data__session__silenceminutes = data__session["silence_minutes"]
+            _span(data__session__silenceminutes, name_prefix + ".session.silence_minutes")
+        if "checkpoint_interval_minutes" in data__session:
+            data__session__checkpointintervalminutes = data__session["checkpoint_interval_minutes"]
+            _span(data__session__checkpointintervalminutes, name_prefix + ".session.checkpoint_interval_minutes")
+        if "start_deadline_seconds" in data__session:
+            data__session__startdeadlineseconds = data__session["start_deadline_seconds"]
+            _span(data__session__startdeadlineseconds, name_prefix + ".session.start_deadline_seconds")
+        if "stuck_minutes" in data__session:
+            data__session__stuckminutes = data__session["stuck_minutes"]
+            _span(data__session__stuckminutes, name_prefix + ".session.stuck_minutes")
+        if "stuck_failures" in data__session:
+            data__session__stuckfailures = data__session["stuck_failures"]
+            if not isinstance(data__session__stuckfailures, (int)) or isinstance(data__session__stuckfailures, bool):
+                raise Invalid(name_prefix + ".session.stuck_failures must be integer")
+            if data__session__stuckfailures < 1:
+                raise Invalid(name_prefix + ".session.stuck_failures must be bigger than or equal to 1")
+            if data__session__stuckfailures > 1000000000:
+                raise Invalid(name_prefix + ".session.stuck_failures must be smaller than or equal to 1000000000")
+        if not data__session.keys() <= _KEYS_119:
+            raise Invalid(name_prefix + ".session must not contain "+str(sorted(data__session.keys() - _KEYS_119))+" properties")
+    if "budget" in data:
+        data__budget = data["budget"]
+        if not isinstance(data__budget, (dict)):
+            raise Invalid(name_prefix + ".budget must be object")
+        if "max_cost_usd" in data__budget:
+            data__budget__maxcostusd = data__budget["max_cost_usd"]
+            if not isinstance(data__budget__maxcostusd, (int, float, NoneType)) or isinstance(data__budget__maxcostusd, bool):
+                raise Invalid(name_prefix + ".budget.max_cost_usd must be number or null")
+            if isinstance(data__budget__maxcostusd, (int, float)) and not isinstance(data__budget__maxcostusd, bool):
+                if data__budget__maxcostusd < 0:
+                    raise Invalid(name_prefix + ".budget.max_cost_usd must be bigger than or equal to 0")
+                if data__budget__maxcostusd > 1000000000:
+                    raise Invalid(name_prefix + ".budget.max_cost_usd must be smaller than or equal to 1000000000")
+        if "max_tokens" in data__budget:
+            data__budget__maxtokens = data__budget["max_tokens"]
+            if not isinstance(data__budget__maxtokens, (int, NoneType)) or isinstance(data__budget__maxtokens, bool):
+                raise Invalid(name_prefix + ".budget.max_tokens must be integer or null")
+            if isinstance(data__budget__maxtokens, (int, float)) and not isinstance(data__budget__maxtokens, bool):
+                if data__budget__maxtokens < 0:
+                    raise Invalid(name_prefix + ".budget.max_tokens must be bigger than or equal to 0")
+                if data__budget__maxtokens > 1000000000000:
+                    raise Invalid(name_prefix + ".budget.max_tokens must be smaller than or equal to 1000000000000")
+        if "warning_threshold_pct" in data__budget:
+            data__budget__warningthresholdpct = data__budget["warning_threshold_pct"]
+            if not isinstance(data__budget__warningthresholdpct, (int, float)) or isinstance(data__budget__warningthresholdpct, bool):
+                raise Invalid(name_prefix + ".budget.warning_threshold_pct must be number")
+            if data__budget__warningthresholdpct < 0:
+                raise Invalid(name_prefix + ".budget.warning_threshold_pct must be bigger than or equal to 0")
+            if data__budget__warningthresholdpct > 100:
+                raise Invalid(name_prefix + ".budget.warning_threshold_pct must be smaller than or equal to 100")
+        if "max_sessions" in data__budget:
+            data__budget__maxsessions = data__budget["max_sessions"]
+            if not isinstance(data__budget__maxsessions, (int)) or isinstance(data__budget__maxsessions, bool):
+                raise Invalid(name_prefix + ".budget.max_sessions must be integer")
+            if data__budget__maxsessions < 1:
+                raise Invalid(name_prefix + ".budget.max_sessions must be bigger than or equal to 1")
+            if data__budget__maxsessions > 1000000000:
+                raise Invalid(name_prefix + ".budget.max_sessions must be smaller than or equal to 1000000000")
+        if "max_attempts_per_feature" in data__budget:
+            data__budget__maxattemptsperfeature = data__budget["max_attempts_per_feature"]
+            if not isinstance(data__budget__maxattemptsperfeature, (int)) or isinstance(data__budget__maxattemptsperfeature, bool):
+                raise Invalid(name_prefix + ".budget.max_attempts_per_feature must be integer")
+            if data__budget__maxattemptsperfeature < 1:
+                raise Invalid(name_prefix + ".budget.max_attempts_per_feature must be bigger than or equal to 1")
+            if data__budget__maxattemptsperfeature > 1000000000:
+                raise Invalid(name_prefix + ".budget.max_attempts_per_feature must be smaller than or equal to 1000000000")
+        if not data__budget.keys() <= _KEYS_120:
+            raise Invalid(name_prefix + ".budget must not contain "+str(sorted(data__budget.keys() - _KEYS_120))+" properties")
+    if "recovery" in data:
+        data__recovery = data["recovery"]
+        if not isinstance(data__recovery, (dict)):
+            raise Invalid(name_prefix + ".recovery must be object")
+        if "max_restarts" in data__recovery:
+            data__recovery__maxrestarts = data__recovery["max_restarts"]
+            if not isinstance(data__recovery__maxrestarts, (int)) or isinstance(data__recovery__maxrestarts, bool):
+                raise Invalid(name_prefix + ".recovery.max_restarts must be integer")
+            if data__recovery__maxrestarts < 0:
+                raise Invalid(name_prefix + ".recovery.max_restarts must be bigger than or equal to 0")
+            if data__recovery__maxrestarts > 1000000000:
+                raise Invalid(name_prefix + ".recovery.max_restarts must be smaller than or equal to 1000000000")
+        if "backoff_base_seconds" in data__recovery:
+            data__recovery__backoffbaseseconds = data__recovery["backoff_base_seconds"]
+            _delay(data__recovery__backoffbaseseconds, name_prefix + ".recovery.backoff_base_seconds")
+        if "backoff_max_seconds" in data__recovery:
+            data__recovery__backoffmaxseconds = data__recovery["backoff_max_seconds"]
+            _delay(data__recovery__backoffmaxseconds, name_prefix + ".recovery.backoff_max_seconds")
+        if not data__recovery.keys() <= _KEYS_121:
+            raise Invalid(name_prefix + ".recovery must not contain "+str(sorted(data__recovery.keys() - _KEYS_121))+" properties")
+    if "enforcement" in data:
+        data__enforcement = data["enforcement"]
+        if not isinstance(data__enforcement, (dict)):
+            raise Invalid(name_prefix + ".enforcement must be object")
+        if "handoff" in data__enforcement:
+            data__enforcement__handoff = data__enforcement["handoff"]
+            if not (isinstance(data__enforcement__handoff, str) and data__enforcement__handoff in {'optional', 'required'}):
+                raise Invalid(name_prefix + ".enforcement.handoff must be one of ['required', 'optional']")
+        if "protect_registry" in data__enforcement:
+            data__enforcement__protectregistry = data__enforcement["protect_registry"]
+            if not isinstance(data__enforcement__protectregistry, (bool)):
+                raise Invalid(name_prefix + ".enforcement.protect_registry must be boolean")
+        if "red_baseline" in data__enforcement:
+            data__enforcement__redbaseline = data__enforcement["red_baseline"]
+            if not (isinstance(data__enforcement__redbaseline, str) and data__enforcement__redbaseline in {'block', 'known', 'repair'}):
+                raise Invalid(name_prefix + ".enforcement.red_baseline must be one of ['known', 'repair', 'block']")
+        if not data__enforcement.keys() <= _KEYS_122:
+            raise Invalid(name_prefix + ".enforcement must not contain "+str(sorted(data__enforcement.keys() - _KEYS_122))+" properties")
+    if "commands" in data:
+        data__commands = data["commands"]
+        if not isinstance(data__commands, (dict)):
+            raise Invalid(name_prefix + ".commands must be object")
+        if "setup" in data__commands:
+            data__commands__setup = data__commands["setup"]
+            _shell(data__commands__setup, name_prefix + ".commands.setup")
+        if "baseline" in data__commands:
+            data__commands__baseline = data__commands["baseline"]
+            _shell(data__commands__baseline, name_prefix + ".commands.baseline")
+        if "health" in data__commands:
+            data__commands__health = data__commands["health"]
+            if not isinstance(data__commands__health, (list, tuple)):
+                raise Invalid(name_prefix + ".commands.health must be array")
+            data__commands__health_len = len(data__commands__health)
+            if data__commands__health_len > 100:
+                raise Invalid(name_prefix + ".commands.health must contain less than or equal to 100 items")
+            for data__commands__health_x, data__commands__health_item in enumerate(data__commands__health):
+                data__commands__health_item_any_of_count96 = 0
+                if not data__commands__health_item_any_of_count96:
+                    try:
+                        if not isinstance(data__commands__health_item, (str)):
+                            raise Invalid(name_prefix + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be string")
+                        data__commands__health_item_len = len(data__commands__health_item)
+                        if data__commands__health_item_len < 1:
+                            raise Invalid(name_prefix + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
+                        if data__commands__health_item_len > 20000:
+                            raise Invalid(name_prefix + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                        data__commands__health_item_any_of_count96 += 1
+                    except Invalid: pass
+                if not data__commands__health_item_any_of_count96:
+                    try:
+                        if not isinstance(data__commands__health_item, (list, tuple)):
+                            raise Invalid(name_prefix + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must be array")
+                        data__commands__health_item_len = len(data__commands__health_item)
+                        if data__commands__health_item_len < 1:
+                            raise Invalid(name_prefix + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must contain at least 1 items")
+                        if data__commands__health_item_len > 1000:
+                            raise Invalid(name_prefix + ".commands.health[{data__commands__health_x}]".format(**locals()) + " must contain less than or equal to 1000 items")
+                        for data__commands__health_item_x, data__commands__health_item_item in enumerate(data__commands__health_item):
+                            if not isinstance(data__commands__health_item_item, (str)):
+                                raise Invalid(name_prefix + ".commands.health[{data__commands__health_x}][{data__commands__health_item_x}]".format(**locals()) + " must be string")
+                            data__commands__health_item_item_len = len(data__commands__health_item_item)
+                            if data__commands__health_item_item_len > 20000:
+                                raise Invalid(name_prefix + ".commands.health[{data__commands__health_x}][{data__commands__health_item_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                        data__commands__health_item_any_of_count96 += 1
+                    except Invalid: pass
+                if not data__commands__health_item_any_of_count96:
+                    raise Invalid(name_prefix + ".commands.health[{data__commands__health_x}]".format(**locals()) + " cannot be validated by any definition")
+        if not data__commands.keys() <= _KEYS_123:
+            raise Invalid(name_prefix + ".commands must not contain "+str(sorted(data__commands.keys() - _KEYS_123))+" properties")
+    if "agent" in data:
+        data__agent = data["agent"]
+        if not isinstance(data__agent, (dict)):
+            raise Invalid(name_prefix + ".agent must be object")
+        if "name" in data__agent:
+            data__agent__name = data__agent["name"]
+            _name(data__agent__name, name_prefix + ".agent.name")
+        if "argv" in data__agent:
+            data__agent__argv = data__agent["argv"]
+            if not isinstance(data__agent__argv, (list, tuple, NoneType)):
+                raise Invalid(name_prefix + ".agent.argv must be array or null")
+            data__agent__argv_is_list = isinstance(data__agent__argv, (list, tuple))
+            if data__agent__argv_is_list:
+                data__agent__argv_len = len(data__agent__argv)
+                if data__agent__argv_len < 1:
+                    raise Invalid(name_prefix + ".agent.argv must contain at least 1 items")
+                if data__agent__argv_len > 1000:
+                    raise Invalid(name_prefix + ".agent.argv must contain less than or equal to 1000 items")
+                for data__agent__argv_x, data__agent__argv_item in enumerate(data__agent__argv):
+                    if not isinstance(data__agent__argv_item, (str)):
+                        raise Invalid(name_prefix + ".agent.argv[{data__agent__argv_x}]".format(**locals()) + " must be string")
+                    data__agent__argv_item_len = len(data__agent__argv_item)
+                    if data__agent__argv_item_len > 20000:
+                        raise Invalid(name_prefix + ".agent.argv[{data__agent__argv_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+        if "model" in data__agent:
+            data__agent__model = data__agent["model"]
+            data__agent__model_any_of_count97 = 0
+            if not data__agent__model_any_of_count97:
+                try:
+                    _line(data__agent__model, name_prefix + ".agent.model")
+                    data__agent__model_any_of_count97 += 1
+                except Invalid: pass
+            if not data__agent__model_any_of_count97:
+                try:
+                    if not isinstance(data__agent__model, (NoneType)):
+                        raise Invalid(name_prefix + ".agent.model must be null")
+                    data__agent__model_any_of_count97 += 1
+                except Invalid: pass
+            if not data__agent__model_any_of_count97:
+                raise Invalid(name_prefix + ".agent.model cannot be validated by any definition")
+        if "permission_mode" in data__agent:
+            data__agent__permissionmode = data__agent["permission_mode"]
+            data__agent__permissionmode_any_of_count98 = 0
+            if not data__agent__permissionmode_any_of_count98:
+                try:
+                    _line(data__agent__permissionmode, name_prefix + ".agent.permission_mode")
+                    data__agent__permissionmode_any_of_count98 += 1
+                except Invalid: pass
+            if not data__agent__permissionmode_any_of_count98:
+                try:
+                    if not isinstance(data__agent__permissionmode, (NoneType)):
+                        raise Invalid(name_prefix + ".agent.permission_mode must be null")
+                    data__agent__permissionmode_any_of_count98 += 1
+                except Invalid: pass
+            if not data__agent__permissionmode_any_of_count98:
+                raise Invalid(name_prefix + ".agent.permission_mode cannot be validated by any definition")
+        if "allowed_tools" in data__agent:
+            data__agent__allowedtools = data__agent["allowed_tools"]
+            if not isinstance(data__agent__allowedtools, (list, tuple)):
+                raise Invalid(name_prefix + ".agent.allowed_tools must be array")
+            data__agent__allowedtools_len = len(data__agent__allowedtools)
+            if data__agent__allowedtools_len > 1000:
+                raise Invalid(name_prefix + ".agent.allowed_tools must contain less than or equal to 1000 items")
+            for data__agent__allowedtools_x, data__agent__allowedtools_item in enumerate(data__agent__allowedtools):
+                _line(data__agent__allowedtools_item, name_prefix + ".agent.allowed_tools[{data__agent__allowedtools_x}]".format(**locals()))
+        if "keep_failed_work" in data__agent:
+            data__agent__keepfailedwork = data__agent["keep_failed_work"]
+            if not isinstance(data__agent__keepfailedwork, (bool)):
+                raise Invalid(name_prefix + ".agent.keep_failed_work must be boolean")
+        if not data__agent.keys() <= _KEYS_124:
+            raise Invalid(name_prefix + ".agent must not contain "+str(sorted(data__agent.keys() - _KEYS_124))+" properties")
+    if "checkpoints" in data:
+        data__checkpoints = data["checkpoints"]
+        if not isinstance(data__checkpoints, (dict)):
+            raise Invalid(name_prefix + ".checkpoints must be object")
+        if "keep" in data__checkpoints:
+            data__checkpoints__keep = data__checkpoints["keep"]
+            if not isinstance(data__checkpoints__keep, (int)) or isinstance(data__checkpoints__keep, bool):
+                raise Invalid(name_prefix + ".checkpoints.keep must be integer")
+            if data__checkpoints__keep < 1:
+                raise Invalid(name_prefix + ".checkpoints.keep must be bigger than or equal to 1")
+            if data__checkpoints__keep > 1000000000:
+                raise Invalid(name_prefix + ".checkpoints.keep must be smaller than or equal to 1000000000")
+        if "max_file_mb" in data__checkpoints:
+            data__checkpoints__maxfilemb = data__checkpoints["max_file_mb"]
+            if not isinstance(data__checkpoints__maxfilemb, (int)) or isinstance(data__checkpoints__maxfilemb, bool):
+                raise Invalid(name_prefix + ".checkpoints.max_file_mb must be integer")
+            if data__checkpoints__maxfilemb < 1:
+                raise Invalid(name_prefix + ".checkpoints.max_file_mb must be bigger than or equal to 1")
+            if data__checkpoints__maxfilemb > 1000000000:
+                raise Invalid(name_prefix + ".checkpoints.max_file_mb must be smaller than or equal to 1000000000")
+        if "max_total_mb" in data__checkpoints:
+            data__checkpoints__maxtotalmb = data__checkpoints["max_total_mb"]
+            if not isinstance(data__checkpoints__maxtotalmb, (int)) or isinstance(data__checkpoints__maxtotalmb, bool):
+                raise Invalid(name_prefix + ".checkpoints.max_total_mb must be integer")
+            if data__checkpoints__maxtotalmb < 1:
+                raise Invalid(name_prefix + ".checkpoints.max_total_mb must be bigger than or equal to 1")
+            if data__checkpoints__maxtotalmb > 1000000000:
+                raise Invalid(name_prefix + ".checkpoints.max_total_mb must be smaller than or equal to 1000000000")
+        if not data__checkpoints.keys() <= _KEYS_125:
+            raise Invalid(name_prefix + ".checkpoints must not contain "+str(sorted(data__checkpoints.keys() - _KEYS_125))+" properties")
+    if "notifications" in data:
+        data__notifications = data["notifications"]
+        if not isinstance(data__notifications, (dict)):
+            raise Invalid(name_prefix + ".notifications must be object")
+        if "webhook" in data__notifications:
+            data__notifications__webhook = data__notifications["webhook"]
+            data__notifications__webhook_any_of_count99 = 0
+            if not data__notifications__webhook_any_of_count99:
+                try:
+                    _line(data__notifications__webhook, name_prefix + ".notifications.webhook")
+                    data__notifications__webhook_any_of_count99 += 1
+                except Invalid: pass
+            if not data__notifications__webhook_any_of_count99:
+                try:
+                    if not isinstance(data__notifications__webhook, (NoneType)):
+                        raise Invalid(name_prefix + ".notifications.webhook must be null")
+                    data__notifications__webhook_any_of_count99 += 1
+                except Invalid: pass
+            if not data__notifications__webhook_any_of_count99:
+                raise Invalid(name_prefix + ".notifications.webhook cannot be validated by any definition")
+        if "command" in data__notifications:
+            data__notifications__command = data__notifications["command"]
+            _shell(data__notifications__command, name_prefix + ".notifications.command")
+        if not data__notifications.keys() <= _KEYS_126:
+            raise Invalid(name_prefix + ".notifications must not contain "+str(sorted(data__notifications.keys() - _KEYS_126))+" properties")
+    if "logging" in data:
+        data__logging = data["logging"]
+        if not isinstance(data__logging, (dict)):
+            raise Invalid(name_prefix + ".logging must be object")
+        if "level" in data__logging:
+            data__logging__level = data__logging["level"]
+            if not (isinstance(data__logging__level, str) and data__logging__level in {'DEBUG', 'ERROR', 'INFO', 'WARNING'}):
+                raise Invalid(name_prefix + ".logging.level must be one of ['DEBUG', 'INFO', 'WARNING', 'ERROR']")
+        if "format" in data__logging:
+            data__logging__format = data__logging["format"]
+            if not (isinstance(data__logging__format, str) and data__logging__format in {'json', 'text'}):
+                raise Invalid(name_prefix + ".logging.format must be one of ['text', 'json']")
+        if not data__logging.keys() <= _KEYS_127:
+            raise Invalid(name_prefix + ".logging must not contain "+str(sorted(data__logging.keys() - _KEYS_127))+" properties")
+    if not data.keys() <= _KEYS_128:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_128))+" properties")
+    return data
+
+def _span(data, name_prefix="data"):
     if not isinstance(data, (int, float)) or isinstance(data, bool):
-        raise Invalid("" + (name_prefix or "data") + " must be number")
-    if isinstance(data, (int, float)) and not isinstance(data, bool):
-        if data > 1000000:
-            raise Invalid("" + (name_prefix or "data") + " must be smaller than or equal to 1000000")
-        if data <= 0:
-            raise Invalid("" + (name_prefix or "data") + " must be bigger than 0")
+        raise Invalid(name_prefix + " must be number")
+    if data > 1000000:
+        raise Invalid(name_prefix + " must be smaller than or equal to 1000000")
+    if data <= 0:
+        raise Invalid(name_prefix + " must be bigger than 0")
     return data
 
-def _shell(data, name_prefix=None):
+def _shell(data, name_prefix="data"):
     data_any_of_count100 = 0
     if not data_any_of_count100:
         try:
             if not isinstance(data, (str)):
-                raise Invalid("" + (name_prefix or "data") + " must be string")
-            if isinstance(data, str):
-                data_len = len(data)
-                if data_len < 1:
-                    raise Invalid("" + (name_prefix or "data") + " must be longer than or equal to 1 characters")
-                if data_len > 20000:
-                    raise Invalid("" + (name_prefix or "data") + " must be shorter than or equal to 20000 characters")
+                raise Invalid(name_prefix + " must be string")
+            data_len = len(data)
+            if data_len < 1:
+                raise Invalid(name_prefix + " must be longer than or equal to 1 characters")
+            if data_len > 20000:
+                raise Invalid(name_prefix + " must be shorter than or equal to 20000 characters")
             data_any_of_count100 += 1
         except Invalid: pass
     if not data_any_of_count100:
         try:
             if not isinstance(data, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + " must be array")
-            data_is_list = isinstance(data, (list, tuple))
-            if data_is_list:
-                data_len = len(data)
-                if data_len < 1:
-                    raise Invalid("" + (name_prefix or "data") + " must contain at least 1 items")
-                if data_len > 1000:
-                    raise Invalid("" + (name_prefix or "data") + " must contain less than or equal to 1000 items")
-                for data_x, data_item in enumerate(data):
-                    if not isinstance(data_item, (str)):
-                        raise Invalid("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be string")
-                    if isinstance(data_item, str):
-                        data_item_len = len(data_item)
-                        if data_item_len > 20000:
-                            raise Invalid("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                raise Invalid(name_prefix + " must be array")
+            data_len = len(data)
+            if data_len < 1:
+                raise Invalid(name_prefix + " must contain at least 1 items")
+            if data_len > 1000:
+                raise Invalid(name_prefix + " must contain less than or equal to 1000 items")
+            for data_x, data_item in enumerate(data):
+                if not isinstance(data_item, (str)):
+                    raise Invalid(name_prefix + "[{data_x}]".format(**locals()) + " must be string")
+                data_item_len = len(data_item)
+                if data_item_len > 20000:
+                    raise Invalid(name_prefix + "[{data_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
             data_any_of_count100 += 1
         except Invalid: pass
     if not data_any_of_count100:
         try:
             if not isinstance(data, (NoneType)):
-                raise Invalid("" + (name_prefix or "data") + " must be null")
+                raise Invalid(name_prefix + " must be null")
             data_any_of_count100 += 1
         except Invalid: pass
     if not data_any_of_count100:
-        raise Invalid("" + (name_prefix or "data") + " cannot be validated by any definition")
+        raise Invalid(name_prefix + " cannot be validated by any definition")
     return data
 
-def _delay(data, name_prefix=None):
+def _delay(data, name_prefix="data"):
     if not isinstance(data, (int, float)) or isinstance(data, bool):
-        raise Invalid("" + (name_prefix or "data") + " must be number")
-    if isinstance(data, (int, float)) and not isinstance(data, bool):
-        if data < 0:
-            raise Invalid("" + (name_prefix or "data") + " must be bigger than or equal to 0")
-        if data > 1000000:
-            raise Invalid("" + (name_prefix or "data") + " must be smaller than or equal to 1000000")
+        raise Invalid(name_prefix + " must be number")
+    if data < 0:
+        raise Invalid(name_prefix + " must be bigger than or equal to 0")
+    if data > 1000000:
+        raise Invalid(name_prefix + " must be smaller than or equal to 1000000")
     return data
 
-def _document_checkpoint(data, name_prefix=None):
+def _document_checkpoint(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['id', 'session', 'label', 'kind', 'at', 'commit', 'tree', 'worktree', 'tag', 'text', 'index', 'meta', 'head', 'branch', 'operation', 'changed', 'omitted']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "id" in data_keys:
-            data_keys.remove("id")
-            data__id = data["id"]
-            _checkpoint(data__id, (name_prefix or "data") + ".id")
-        if "session" in data_keys:
-            data_keys.remove("session")
-            data__session = data["session"]
-            _name(data__session, (name_prefix or "data") + ".session")
-        if "label" in data_keys:
-            data_keys.remove("label")
-            data__label = data["label"]
-            data__label_any_of_count101 = 0
-            if not data__label_any_of_count101:
-                try:
-                    _name(data__label, (name_prefix or "data") + ".label")
-                    data__label_any_of_count101 += 1
-                except Invalid: pass
-            if not data__label_any_of_count101:
-                try:
-                    if not isinstance(data__label, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".label must be null")
-                    data__label_any_of_count101 += 1
-                except Invalid: pass
-            if not data__label_any_of_count101:
-                raise Invalid("" + (name_prefix or "data") + ".label cannot be validated by any definition")
-        if "kind" in data_keys:
-            data_keys.remove("kind")
-            data__kind = data["kind"]
-            if not (isinstance(data__kind, str) and data__kind in {'automatic', 'named', 'safety'}):
-                raise Invalid("" + (name_prefix or "data") + ".kind must be one of ['named', 'automatic', 'safety']")
-        if "at" in data_keys:
-            data_keys.remove("at")
-            data__at = data["at"]
-            _time(data__at, (name_prefix or "data") + ".at")
-        if "commit" in data_keys:
-            data_keys.remove("commit")
-            data__commit = data["commit"]
-            _oid(data__commit, (name_prefix or "data") + ".commit")
-        if "tree" in data_keys:
-            data_keys.remove("tree")
-            data__tree = data["tree"]
-            _oid(data__tree, (name_prefix or "data") + ".tree")
-        if "worktree" in data_keys:
-            data_keys.remove("worktree")
-            data__worktree = data["worktree"]
-            _line(data__worktree, (name_prefix or "data") + ".worktree")
-        if "tag" in data_keys:
-            data_keys.remove("tag")
-            data__tag = data["tag"]
-            data__tag_any_of_count102 = 0
-            if not data__tag_any_of_count102:
-                try:
-                    _line(data__tag, (name_prefix or "data") + ".tag")
-                    data__tag_any_of_count102 += 1
-                except Invalid: pass
-            if not data__tag_any_of_count102:
-                try:
-                    if not isinstance(data__tag, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".tag must be null")
-                    data__tag_any_of_count102 += 1
-                except Invalid: pass
-            if not data__tag_any_of_count102:
-                raise Invalid("" + (name_prefix or "data") + ".tag cannot be validated by any definition")
-        if "text" in data_keys:
-            data_keys.remove("text")
-            data__text = data["text"]
-            data__text_any_of_count103 = 0
-            if not data__text_any_of_count103:
-                try:
-                    _text(data__text, (name_prefix or "data") + ".text")
-                    data__text_any_of_count103 += 1
-                except Invalid: pass
-            if not data__text_any_of_count103:
-                try:
-                    if not isinstance(data__text, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".text must be null")
-                    data__text_any_of_count103 += 1
-                except Invalid: pass
-            if not data__text_any_of_count103:
-                raise Invalid("" + (name_prefix or "data") + ".text cannot be validated by any definition")
-        if "index" in data_keys:
-            data_keys.remove("index")
-            data__index = data["index"]
-            data__index_any_of_count104 = 0
-            if not data__index_any_of_count104:
-                try:
-                    _oid(data__index, (name_prefix or "data") + ".index")
-                    data__index_any_of_count104 += 1
-                except Invalid: pass
-            if not data__index_any_of_count104:
-                try:
-                    if not isinstance(data__index, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".index must be null")
-                    data__index_any_of_count104 += 1
-                except Invalid: pass
-            if not data__index_any_of_count104:
-                raise Invalid("" + (name_prefix or "data") + ".index cannot be validated by any definition")
-        if "meta" in data_keys:
-            data_keys.remove("meta")
-            data__meta = data["meta"]
-            data__meta_any_of_count105 = 0
-            if not data__meta_any_of_count105:
-                try:
-                    _oid(data__meta, (name_prefix or "data") + ".meta")
-                    data__meta_any_of_count105 += 1
-                except Invalid: pass
-            if not data__meta_any_of_count105:
-                try:
-                    if not isinstance(data__meta, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".meta must be null")
-                    data__meta_any_of_count105 += 1
-                except Invalid: pass
-            if not data__meta_any_of_count105:
-                raise Invalid("" + (name_prefix or "data") + ".meta cannot be validated by any definition")
-        if "head" in data_keys:
-            data_keys.remove("head")
-            data__head = data["head"]
-            data__head_any_of_count106 = 0
-            if not data__head_any_of_count106:
-                try:
-                    _oid(data__head, (name_prefix or "data") + ".head")
-                    data__head_any_of_count106 += 1
-                except Invalid: pass
-            if not data__head_any_of_count106:
-                try:
-                    if not isinstance(data__head, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".head must be null")
-                    data__head_any_of_count106 += 1
-                except Invalid: pass
-            if not data__head_any_of_count106:
-                raise Invalid("" + (name_prefix or "data") + ".head cannot be validated by any definition")
-        if "branch" in data_keys:
-            data_keys.remove("branch")
-            data__branch = data["branch"]
-            data__branch_any_of_count107 = 0
-            if not data__branch_any_of_count107:
-                try:
-                    _line(data__branch, (name_prefix or "data") + ".branch")
-                    data__branch_any_of_count107 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count107:
-                try:
-                    if not isinstance(data__branch, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".branch must be null")
-                    data__branch_any_of_count107 += 1
-                except Invalid: pass
-            if not data__branch_any_of_count107:
-                raise Invalid("" + (name_prefix or "data") + ".branch cannot be validated by any definition")
-        if "operation" in data_keys:
-            data_keys.remove("operation")
-            data__operation = data["operation"]
-            data__operation_any_of_count108 = 0
-            if not data__operation_any_of_count108:
-                try:
-                    _line(data__operation, (name_prefix or "data") + ".operation")
-                    data__operation_any_of_count108 += 1
-                except Invalid: pass
-            if not data__operation_any_of_count108:
-                try:
-                    if not isinstance(data__operation, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".operation must be null")
-                    data__operation_any_of_count108 += 1
-                except Invalid: pass
-            if not data__operation_any_of_count108:
-                raise Invalid("" + (name_prefix or "data") + ".operation cannot be validated by any definition")
-        if "changed" in data_keys:
-            data_keys.remove("changed")
-            data__changed = data["changed"]
-            _count(data__changed, (name_prefix or "data") + ".changed")
-        if "omitted" in data_keys:
-            data_keys.remove("omitted")
-            data__omitted = data["omitted"]
-            if not isinstance(data__omitted, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".omitted must be array")
-            data__omitted_is_list = isinstance(data__omitted, (list, tuple))
-            if data__omitted_is_list:
-                data__omitted_len = len(data__omitted)
-                if data__omitted_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".omitted must contain less than or equal to 10000 items")
-                for data__omitted_x, data__omitted_item in enumerate(data__omitted):
-                    _omission(data__omitted_item, (name_prefix or "data") + ".omitted[{data__omitted_x}]".format(**locals()))
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_63:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_63 - data.keys())))
+    if "id" in data:
+        data__id = data["id"]
+        _checkpoint(data__id, name_prefix + ".id")
+    if "session" in data:
+        data__session = data["session"]
+        _name(data__session, name_prefix + ".session")
+    if "label" in data:
+        data__label = data["label"]
+        data__label_any_of_count101 = 0
+        if not data__label_any_of_count101:
+            try:
+                _name(data__label, name_prefix + ".label")
+                data__label_any_of_count101 += 1
+            except Invalid: pass
+        if not data__label_any_of_count101:
+            try:
+                if not isinstance(data__label, (NoneType)):
+                    raise Invalid(name_prefix + ".label must be null")
+                data__label_any_of_count101 += 1
+            except Invalid: pass
+        if not data__label_any_of_count101:
+            raise Invalid(name_prefix + ".label cannot be validated by any definition")
+    if "kind" in data:
+        data__kind = data["kind"]
+        if not (isinstance(data__kind, str) and data__kind in {'automatic', 'named', 'safety'}):
+            raise Invalid(name_prefix + ".kind must be one of ['named', 'automatic', 'safety']")
+    if "at" in data:
+        data__at = data["at"]
+        _time(data__at, name_prefix + ".at")
+    if "commit" in data:
+        data__commit = data["commit"]
+        _oid(data__commit, name_prefix + ".commit")
+    if "tree" in data:
+        data__tree = data["tree"]
+        _oid(data__tree, name_prefix + ".tree")
+    if "worktree" in data:
+        data__worktree = data["worktree"]
+        _line(data__worktree, name_prefix + ".worktree")
+    if "tag" in data:
+        data__tag = data["tag"]
+        data__tag_any_of_count102 = 0
+        if not data__tag_any_of_count102:
+            try:
+                _line(data__tag, name_prefix + ".tag")
+                data__tag_any_of_count102 += 1
+            except Invalid: pass
+        if not data__tag_any_of_count102:
+            try:
+                if not isinstance(data__tag, (NoneType)):
+                    raise Invalid(name_prefix + ".tag must be null")
+                data__tag_any_of_count102 += 1
+            except Invalid: pass
+        if not data__tag_any_of_count102:
+            raise Invalid(name_prefix + ".tag cannot be validated by any definition")
+    if "text" in data:
+        data__text = data["text"]
+        data__text_any_of_count103 = 0
+        if not data__text_any_of_count103:
+            try:
+                _text(data__text, name_prefix + ".text")
+                data__text_any_of_count103 += 1
+            except Invalid: pass
+        if not data__text_any_of_count103:
+            try:
+                if not isinstance(data__text, (NoneType)):
+                    raise Invalid(name_prefix + ".text must be null")
+                data__text_any_of_count103 += 1
+            except Invalid: pass
+        if not data__text_any_of_count103:
+            raise Invalid(name_prefix + ".text cannot be validated by any definition")
+    if "index" in data:
+        data__index = data["index"]
+        data__index_any_of_count104 = 0
+        if not data__index_any_of_count104:
+            try:
+                _oid(data__index, name_prefix + ".index")
+                data__index_any_of_count104 += 1
+            except Invalid: pass
+        if not data__index_any_of_count104:
+            try:
+                if not isinstance(data__index, (NoneType)):
+                    raise Invalid(name_prefix + ".index must be null")
+                data__index_any_of_count104 += 1
+            except Invalid: pass
+        if not data__index_any_of_count104:
+            raise Invalid(name_prefix + ".index cannot be validated by any definition")
+    if "meta" in data:
+        data__meta = data["meta"]
+        data__meta_any_of_count105 = 0
+        if not data__meta_any_of_count105:
+            try:
+                _oid(data__meta, name_prefix + ".meta")
+                data__meta_any_of_count105 += 1
+            except Invalid: pass
+        if not data__meta_any_of_count105:
+            try:
+                if not isinstance(data__meta, (NoneType)):
+                    raise Invalid(name_prefix + ".meta must be null")
+                data__meta_any_of_count105 += 1
+            except Invalid: pass
+        if not data__meta_any_of_count105:
+            raise Invalid(name_prefix + ".meta cannot be validated by any definition")
+    if "head" in data:
+        data__head = data["head"]
+        data__head_any_of_count106 = 0
+        if not data__head_any_of_count106:
+            try:
+                _oid(data__head, name_prefix + ".head")
+                data__head_any_of_count106 += 1
+            except Invalid: pass
+        if not data__head_any_of_count106:
+            try:
+                if not isinstance(data__head, (NoneType)):
+                    raise Invalid(name_prefix + ".head must be null")
+                data__head_any_of_count106 += 1
+            except Invalid: pass
+        if not data__head_any_of_count106:
+            raise Invalid(name_prefix + ".head cannot be validated by any definition")
+    if "branch" in data:
+        data__branch = data["branch"]
+        data__branch_any_of_count107 = 0
+        if not data__branch_any_of_count107:
+            try:
+                _line(data__branch, name_prefix + ".branch")
+                data__branch_any_of_count107 += 1
+            except Invalid: pass
+        if not data__branch_any_of_count107:
+            try:
+                if not isinstance(data__branch, (NoneType)):
+                    raise Invalid(name_prefix + ".branch must be null")
+                data__branch_any_of_count107 += 1
+            except Invalid: pass
+        if not data__branch_any_of_count107:
+            raise Invalid(name_prefix + ".branch cannot be validated by any definition")
+    if "operation" in data:
+        data__operation = data["operation"]
+        data__operation_any_of_count108 = 0
+        if not data__operation_any_of_count108:
+            try:
+                _line(data__operation, name_prefix + ".operation")
+                data__operation_any_of_count108 += 1
+            except Invalid: pass
+        if not data__operation_any_of_count108:
+            try:
+                if not isinstance(data__operation, (NoneType)):
+                    raise Invalid(name_prefix + ".operation must be null")
+                data__operation_any_of_count108 += 1
+            except Invalid: pass
+        if not data__operation_any_of_count108:
+            raise Invalid(name_prefix + ".operation cannot be validated by any definition")
+    if "changed" in data:
+        data__changed = data["changed"]
+        _count(data__changed, name_prefix + ".changed")
+    if "omitted" in data:
+        data__omitted = data["omitted"]
+        if not isinstance(data__omitted, (list, tuple)):
+            raise Invalid(name_prefix + ".omitted must be array")
+        data__omitted_len = len(data__omitted)
+        if data__omitted_len > 10000:
+            raise Invalid(name_prefix + ".omitted must contain less than or equal to 10000 items")
+        for data__omitted_x, data__omitted_item in enumerate(data__omitted):
+            _omission(data__omitted_item, name_prefix + ".omitted[{data__omitted_x}]".format(**locals()))
+    if not data.keys() <= _KEYS_129:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_129))+" properties")
     return data
 
-def _path(data, name_prefix=None):
+def _path(data, name_prefix="data"):
     if not isinstance(data, (str)):
-        raise Invalid("" + (name_prefix or "data") + " must be string")
-    if isinstance(data, str):
-        data_len = len(data)
-        if data_len < 1:
-            raise Invalid("" + (name_prefix or "data") + " must be longer than or equal to 1 characters")
-        if data_len > 8192:
-            raise Invalid("" + (name_prefix or "data") + " must be shorter than or equal to 8192 characters")
+        raise Invalid(name_prefix + " must be string")
+    data_len = len(data)
+    if data_len < 1:
+        raise Invalid(name_prefix + " must be longer than or equal to 1 characters")
+    if data_len > 8192:
+        raise Invalid(name_prefix + " must be shorter than or equal to 8192 characters")
     return data
 
-def _omission(data, name_prefix=None):
+def _omission(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['path', 'why', 'size', 'sha256']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "path" in data_keys:
-            data_keys.remove("path")
-            data__path = data["path"]
-            _path(data__path, (name_prefix or "data") + ".path")
-        if "why" in data_keys:
-            data_keys.remove("why")
-            data__why = data["why"]
-            _text(data__why, (name_prefix or "data") + ".why")
-        if "size" in data_keys:
-            data_keys.remove("size")
-            data__size = data["size"]
-            data__size_any_of_count109 = 0
-            if not data__size_any_of_count109:
-                try:
-                    _count(data__size, (name_prefix or "data") + ".size")
-                    data__size_any_of_count109 += 1
-                except Invalid: pass
-            if not data__size_any_of_count109:
-                try:
-                    if not isinstance(data__size, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".size must be null")
-                    data__size_any_of_count109 += 1
-                except Invalid: pass
-            if not data__size_any_of_count109:
-                raise Invalid("" + (name_prefix or "data") + ".size cannot be validated by any definition")
-        if "sha256" in data_keys:
-            data_keys.remove("sha256")
-            data__sha256 = data["sha256"]
-            data__sha256_any_of_count110 = 0
-            if not data__sha256_any_of_count110:
-                try:
-                    _digest(data__sha256, (name_prefix or "data") + ".sha256")
-                    data__sha256_any_of_count110 += 1
-                except Invalid: pass
-            if not data__sha256_any_of_count110:
-                try:
-                    if not isinstance(data__sha256, (NoneType)):
-                        raise Invalid("" + (name_prefix or "data") + ".sha256 must be null")
-                    data__sha256_any_of_count110 += 1
-                except Invalid: pass
-            if not data__sha256_any_of_count110:
-                raise Invalid("" + (name_prefix or "data") + ".sha256 cannot be validated by any definition")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_64:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_64 - data.keys())))
+    if "path" in data:
+        data__path = data["path"]
+        _path(data__path, name_prefix + ".path")
+    if "why" in data:
+        data__why = data["why"]
+        _text(data__why, name_prefix + ".why")
+    if "size" in data:
+        data__size = data["size"]
+        data__size_any_of_count109 = 0
+        if not data__size_any_of_count109:
+            try:
+                _count(data__size, name_prefix + ".size")
+                data__size_any_of_count109 += 1
+            except Invalid: pass
+        if not data__size_any_of_count109:
+            try:
+                if not isinstance(data__size, (NoneType)):
+                    raise Invalid(name_prefix + ".size must be null")
+                data__size_any_of_count109 += 1
+            except Invalid: pass
+        if not data__size_any_of_count109:
+            raise Invalid(name_prefix + ".size cannot be validated by any definition")
+    if "sha256" in data:
+        data__sha256 = data["sha256"]
+        data__sha256_any_of_count110 = 0
+        if not data__sha256_any_of_count110:
+            try:
+                _digest(data__sha256, name_prefix + ".sha256")
+                data__sha256_any_of_count110 += 1
+            except Invalid: pass
+        if not data__sha256_any_of_count110:
+            try:
+                if not isinstance(data__sha256, (NoneType)):
+                    raise Invalid(name_prefix + ".sha256 must be null")
+                data__sha256_any_of_count110 += 1
+            except Invalid: pass
+        if not data__sha256_any_of_count110:
+            raise Invalid(name_prefix + ".sha256 cannot be validated by any definition")
+    if not data.keys() <= _KEYS_130:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_130))+" properties")
     return data
 
-def _line(data, name_prefix=None):
+def _line(data, name_prefix="data"):
     if not isinstance(data, (str)):
-        raise Invalid("" + (name_prefix or "data") + " must be string")
-    if isinstance(data, str):
-        data_len = len(data)
-        if data_len > 1000:
-            raise Invalid("" + (name_prefix or "data") + " must be shorter than or equal to 1000 characters")
-        if not _PATTERN_2.search(data):
-            raise Invalid("" + (name_prefix or "data") + " must match pattern ^[^\\n\\r\\u0000]*(?![\\s\\S])")
+        raise Invalid(name_prefix + " must be string")
+    data_len = len(data)
+    if data_len > 1000:
+        raise Invalid(name_prefix + " must be shorter than or equal to 1000 characters")
+    if not _PATTERN_2.search(data):
+        raise Invalid(name_prefix + " must match pattern ^[^\\n\\r\\u0000]*(?![\\s\\S])")
     return data
 
-def _digest(data, name_prefix=None):
+def _digest(data, name_prefix="data"):
     if not isinstance(data, (str)):
-        raise Invalid("" + (name_prefix or "data") + " must be string")
-    if isinstance(data, str):
-        if not _PATTERN_3.search(data):
-            raise Invalid("" + (name_prefix or "data") + " must match pattern ^[0-9a-f]{64}(?![\\s\\S])")
+        raise Invalid(name_prefix + " must be string")
+    if not _PATTERN_3.search(data):
+        raise Invalid(name_prefix + " must match pattern ^[0-9a-f]{64}(?![\\s\\S])")
     return data
 
-def _count(data, name_prefix=None):
+def _count(data, name_prefix="data"):
     if not isinstance(data, (int)) or isinstance(data, bool):
-        raise Invalid("" + (name_prefix or "data") + " must be integer")
-    if isinstance(data, (int, float)) and not isinstance(data, bool):
-        if data < 0:
-            raise Invalid("" + (name_prefix or "data") + " must be bigger than or equal to 0")
+        raise Invalid(name_prefix + " must be integer")
+    if data < 0:
+        raise Invalid(name_prefix + " must be bigger than or equal to 0")
     return data
 
-def _checkpoint(data, name_prefix=None):
+def _checkpoint(data, name_prefix="data"):
     if not isinstance(data, (str)):
-        raise Invalid("" + (name_prefix or "data") + " must be string")
-    if isinstance(data, str):
-        if not _PATTERN_4.search(data):
-            raise Invalid("" + (name_prefix or "data") + " must match pattern ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[0-9]{4,12}(?![\\s\\S])")
+        raise Invalid(name_prefix + " must be string")
+    if not _PATTERN_4.search(data):
+        raise Invalid(name_prefix + " must match pattern ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[0-9]{4,12}(?![\\s\\S])")
     return data
 
-def _document_baseline(data, name_prefix=None):
+def _document_baseline(data, name_prefix="data"):
     if not isinstance(data, (dict)):
-        raise Invalid("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['version', 'name', 'at', 'tree', 'command', 'exit_code', 'seconds', 'summary', 'failing']) - data.keys()
-        if data__missing_keys:
-            raise Invalid("" + (name_prefix or "data") + " must contain " + str(sorted(data__missing_keys)))
-        data_keys = set(data.keys())
-        if "version" in data_keys:
-            data_keys.remove("version")
-            data__version = data["version"]
-            if not isinstance(data__version, (int)) or isinstance(data__version, bool):
-                raise Invalid("" + (name_prefix or "data") + ".version must be integer")
-            if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
-                raise Invalid("" + (name_prefix or "data") + ".version must be one of [1]")
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            _name(data__name, (name_prefix or "data") + ".name")
-        if "at" in data_keys:
-            data_keys.remove("at")
-            data__at = data["at"]
-            _time(data__at, (name_prefix or "data") + ".at")
-        if "tree" in data_keys:
-            data_keys.remove("tree")
-            data__tree = data["tree"]
-            _oid(data__tree, (name_prefix or "data") + ".tree")
-        if "command" in data_keys:
-            data_keys.remove("command")
-            data__command = data["command"]
-            data__command_any_of_count111 = 0
-            if not data__command_any_of_count111:
-                try:
-                    if not isinstance(data__command, (str)):
-                        raise Invalid("" + (name_prefix or "data") + ".command must be string")
-                    if isinstance(data__command, str):
-                        data__command_len = len(data__command)
-                        if data__command_len < 1:
-                            raise Invalid("" + (name_prefix or "data") + ".command must be longer than or equal to 1 characters")
-                        if data__command_len > 20000:
-                            raise Invalid("" + (name_prefix or "data") + ".command must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count111 += 1
-                except Invalid: pass
-            if not data__command_any_of_count111:
-                try:
-                    if not isinstance(data__command, (list, tuple)):
-                        raise Invalid("" + (name_prefix or "data") + ".command must be array")
-                    data__command_is_list = isinstance(data__command, (list, tuple))
-                    if data__command_is_list:
-                        data__command_len = len(data__command)
-                        if data__command_len < 1:
-                            raise Invalid("" + (name_prefix or "data") + ".command must contain at least 1 items")
-                        if data__command_len > 1000:
-                            raise Invalid("" + (name_prefix or "data") + ".command must contain less than or equal to 1000 items")
-                        for data__command_x, data__command_item in enumerate(data__command):
-                            if not isinstance(data__command_item, (str)):
-                                raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be string")
-                            if isinstance(data__command_item, str):
-                                data__command_item_len = len(data__command_item)
-                                if data__command_item_len > 20000:
-                                    raise Invalid("" + (name_prefix or "data") + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
-                    data__command_any_of_count111 += 1
-                except Invalid: pass
-            if not data__command_any_of_count111:
-                raise Invalid("" + (name_prefix or "data") + ".command cannot be validated by any definition")
-        if "exit_code" in data_keys:
-            data_keys.remove("exit_code")
-            data__exitcode = data["exit_code"]
-            if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
-                raise Invalid("" + (name_prefix or "data") + ".exit_code must be integer")
-            if isinstance(data__exitcode, (int, float)) and not isinstance(data__exitcode, bool):
-                if data__exitcode < -255:
-                    raise Invalid("" + (name_prefix or "data") + ".exit_code must be bigger than or equal to -255")
-                if data__exitcode > 255:
-                    raise Invalid("" + (name_prefix or "data") + ".exit_code must be smaller than or equal to 255")
-        if "seconds" in data_keys:
-            data_keys.remove("seconds")
-            data__seconds = data["seconds"]
-            _seconds(data__seconds, (name_prefix or "data") + ".seconds")
-        if "summary" in data_keys:
-            data_keys.remove("summary")
-            data__summary = data["summary"]
-            _text(data__summary, (name_prefix or "data") + ".summary")
-        if "failing" in data_keys:
-            data_keys.remove("failing")
-            data__failing = data["failing"]
-            if not isinstance(data__failing, (list, tuple)):
-                raise Invalid("" + (name_prefix or "data") + ".failing must be array")
-            data__failing_is_list = isinstance(data__failing, (list, tuple))
-            if data__failing_is_list:
-                data__failing_len = len(data__failing)
-                if data__failing_len > 10000:
-                    raise Invalid("" + (name_prefix or "data") + ".failing must contain less than or equal to 10000 items")
-                for data__failing_x, data__failing_item in enumerate(data__failing):
-                    if not isinstance(data__failing_item, (str)):
-                        raise Invalid("" + (name_prefix or "data") + ".failing[{data__failing_x}]".format(**locals()) + " must be string")
-                    if isinstance(data__failing_item, str):
-                        data__failing_item_len = len(data__failing_item)
-                        if data__failing_item_len < 1:
-                            raise Invalid("" + (name_prefix or "data") + ".failing[{data__failing_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
-                        if data__failing_item_len > 2000:
-                            raise Invalid("" + (name_prefix or "data") + ".failing[{data__failing_x}]".format(**locals()) + " must be shorter than or equal to 2000 characters")
-        if data_keys:
-            raise Invalid("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
+        raise Invalid(name_prefix + " must be object")
+    if not data.keys() >= _KEYS_65:
+        raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_65 - data.keys())))
+    if "version" in data:
+        data__version = data["version"]
+        if not isinstance(data__version, (int)) or isinstance(data__version, bool):
+            raise Invalid(name_prefix + ".version must be integer")
+        if not (isinstance(data__version, (int, float)) and not isinstance(data__version, bool) and data__version == 1):
+            raise Invalid(name_prefix + ".version must be one of [1]")
+    if "name" in data:
+        data__name = data["name"]
+        _name(data__name, name_prefix + ".name")
+    if "at" in data:
+        data__at = data["at"]
+        _time(data__at, name_prefix + ".at")
+    if "tree" in data:
+        data__tree = data["tree"]
+        _oid(data__tree, name_prefix + ".tree")
+    if "command" in data:
+        data__command = data["command"]
+        data__command_any_of_count111 = 0
+        if not data__command_any_of_count111:
+            try:
+                if not isinstance(data__command, (str)):
+                    raise Invalid(name_prefix + ".command must be string")
+                data__command_len = len(data__command)
+                if data__command_len < 1:
+                    raise Invalid(name_prefix + ".command must be longer than or equal to 1 characters")
+                if data__command_len > 20000:
+                    raise Invalid(name_prefix + ".command must be shorter than or equal to 20000 characters")
+                data__command_any_of_count111 += 1
+            except Invalid: pass
+        if not data__command_any_of_count111:
+            try:
+                if not isinstance(data__command, (list, tuple)):
+                    raise Invalid(name_prefix + ".command must be array")
+                data__command_len = len(data__command)
+                if data__command_len < 1:
+                    raise Invalid(name_prefix + ".command must contain at least 1 items")
+                if data__command_len > 1000:
+                    raise Invalid(name_prefix + ".command must contain less than or equal to 1000 items")
+                for data__command_x, data__command_item in enumerate(data__command):
+                    if not isinstance(data__command_item, (str)):
+                        raise Invalid(name_prefix + ".command[{data__command_x}]".format(**locals()) + " must be string")
+                    data__command_item_len = len(data__command_item)
+                    if data__command_item_len > 20000:
+                        raise Invalid(name_prefix + ".command[{data__command_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
+                data__command_any_of_count111 += 1
+            except Invalid: pass
+        if not data__command_any_of_count111:
+            raise Invalid(name_prefix + ".command cannot be validated by any definition")
+    if "exit_code" in data:
+        data__exitcode = data["exit_code"]
+        if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
+            raise Invalid(name_prefix + ".exit_code must be integer")
+        if data__exitcode < -255:
+            raise Invalid(name_prefix + ".exit_code must be bigger than or equal to -255")
+        if data__exitcode > 255:
+            raise Invalid(name_prefix + ".exit_code must be smaller than or equal to 255")
+    if "seconds" in data:
+        data__seconds = data["seconds"]
+        _seconds(data__seconds, name_prefix + ".seconds")
+    if "summary" in data:
+        data__summary = data["summary"]
+        _text(data__summary, name_prefix + ".summary")
+    if "failing" in data:
+        data__failing = data["failing"]
+        if not isinstance(data__failing, (list, tuple)):
+            raise Invalid(name_prefix + ".failing must be array")
+        data__failing_len = len(data__failing)
+        if data__failing_len > 10000:
+            raise Invalid(name_prefix + ".failing must contain less than or equal to 10000 items")
+        for data__failing_x, data__failing_item in enumerate(data__failing):
+            if not isinstance(data__failing_item, (str)):
+                raise Invalid(name_prefix + ".failing[{data__failing_x}]".format(**locals()) + " must be string")
+            data__failing_item_len = len(data__failing_item)
+            if data__failing_item_len < 1:
+                raise Invalid(name_prefix + ".failing[{data__failing_x}]".format(**locals()) + " must be longer than or equal to 1 characters")
+            if data__failing_item_len > 2000:
+                raise Invalid(name_prefix + ".failing[{data__failing_x}]".format(**locals()) + " must be shorter than or equal to 2000 characters")
+    if not data.keys() <= _KEYS_131:
+        raise Invalid(name_prefix + " must not contain "+str(sorted(data.keys() - _KEYS_131))+" properties")
     return data
 
-def _time(data, name_prefix=None):
+def _time(data, name_prefix="data"):
     if not isinstance(data, (str)):
-        raise Invalid("" + (name_prefix or "data") + " must be string")
-    if isinstance(data, str):
-        if not _PATTERN_5.search(data):
-            raise Invalid("" + (name_prefix or "data") + " must match pattern ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z(?![\\s\\S])")
+        raise Invalid(name_prefix + " must be string")
+    if not _PATTERN_5.search(data):
+        raise Invalid(name_prefix + " must match pattern ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z(?![\\s\\S])")
     return data
 
-def _text(data, name_prefix=None):
+def _text(data, name_prefix="data"):
     if not isinstance(data, (str)):
-        raise Invalid("" + (name_prefix or "data") + " must be string")
-    if isinstance(data, str):
-        data_len = len(data)
-        if data_len > 20000:
-            raise Invalid("" + (name_prefix or "data") + " must be shorter than or equal to 20000 characters")
+        raise Invalid(name_prefix + " must be string")
+    data_len = len(data)
+    if data_len > 20000:
+        raise Invalid(name_prefix + " must be shorter than or equal to 20000 characters")
     return data
 
-def _seconds(data, name_prefix=None):
+def _seconds(data, name_prefix="data"):
     if not isinstance(data, (int, float)) or isinstance(data, bool):
-        raise Invalid("" + (name_prefix or "data") + " must be number")
-    if isinstance(data, (int, float)) and not isinstance(data, bool):
-        if data < 0:
-            raise Invalid("" + (name_prefix or "data") + " must be bigger than or equal to 0")
+        raise Invalid(name_prefix + " must be number")
+    if data < 0:
+        raise Invalid(name_prefix + " must be bigger than or equal to 0")
     return data
 
-def _oid(data, name_prefix=None):
+def _oid(data, name_prefix="data"):
     if not isinstance(data, (str)):
-        raise Invalid("" + (name_prefix or "data") + " must be string")
-    if isinstance(data, str):
-        if not _PATTERN_6.search(data):
-            raise Invalid("" + (name_prefix or "data") + " must match pattern ^[0-9a-f]{40}(?![\\s\\S])")
+        raise Invalid(name_prefix + " must be string")
+    if not _PATTERN_6.search(data):
+        raise Invalid(name_prefix + " must match pattern ^[0-9a-f]{40}(?![\\s\\S])")
     return data
 
-def _name(data, name_prefix=None):
+def _name(data, name_prefix="data"):
     if not isinstance(data, (str)):
-        raise Invalid("" + (name_prefix or "data") + " must be string")
-    if isinstance(data, str):
-        if not _PATTERN_7.search(data):
-            raise Invalid("" + (name_prefix or "data") + " must match pattern ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?![\\s\\S])")
+        raise Invalid(name_prefix + " must be string")
+    if not _PATTERN_7.search(data):
+        raise Invalid(name_prefix + " must match pattern ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?![\\s\\S])")
     return data
 
 
