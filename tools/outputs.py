@@ -11,13 +11,13 @@ import json
 import sys
 import types
 import typing
-from pathlib import Path
 from typing import Any
+
+from generated import settle
 
 from ovn.report import explaining, model, reviewing
 
-ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "schemas" / "output"
+FOLDER = "schemas/output"
 
 OUTPUTS: dict[str, tuple[type, str]] = {
     "explain": (explaining.Explanation, "why something is there: git ovn explain --json"),
@@ -79,19 +79,7 @@ def _part(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> int:
     """Write every schema, or with ``--check`` name those that differ and return 1."""
-    checking = "--check" in sys.argv
-    stale = []
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in OUTPUTS:
-        target = FOLDER / f"{name}.schema.json"
-        text = schema(name)
-        if not (target.exists() and target.read_text(encoding="utf-8") == text):
-            stale.append(str(target.relative_to(ROOT)))
-            if not checking:
-                target.write_text(text, encoding="utf-8")
-    if stale:
-        print(*stale, "are out of date; run ./dev docs" if checking else "written", sep="\n")
-    return 1 if stale and checking else 0
+    return settle({f"{FOLDER}/{name}.schema.json": schema(name) for name in OUTPUTS})
 
 
 if __name__ == "__main__":
