@@ -30,11 +30,10 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clocks."""
 
+    monotonic = staticmethod(time.monotonic)
+
     def now(self) -> datetime:
         return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return time.monotonic()
 
     def boottime(self) -> float:
         # CLOCK_BOOTTIME is Linux; macOS' monotonic clock already counts sleep.

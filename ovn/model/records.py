@@ -77,8 +77,7 @@ itself that it was made, a session which run it belongs to. They go with the eve
 def is_event(record: Record) -> bool:
     """Tell whether the record has a meaning of its own: folded at once, a line of the story."""
     kind = record["type"]
-    quiet = QUIET.get(kind)
-    return TYPES[kind] and not (quiet is not None and quiet(record["data"]))
+    return kind in MEANINGFUL and not (kind in QUIET and QUIET[kind](record["data"]))
 
 
 def make(kind: str, data: Json, *, at: str, by: str) -> Record:

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     from ovn.session.core import Core
 
 
-@dataclass(frozen=True, slots=True)
 class Work:
-    """A function with what to call it with."""
+    """A function with what to call it with. (No dataclass, nor is ``Invoke``: each step makes one.)"""
 
-    function: Callable[..., Any]
-    args: Sequence[Any] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    __slots__ = ("args", "function", "kwargs")
+
+    def __init__(
+        self, function: Callable[..., Any], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +56,16 @@ class CurrentStep:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
 class Invoke:
     """Run the work as a step, for at most ``timeout`` seconds; give back what it returns or raises."""
 
-    work: Work
-    call: Call
-    step: CurrentStep
-    timeout: float | None = None
+    __slots__ = ("call", "step", "timeout", "work")
+
+    def __init__(self, work: Work, call: Call, step: CurrentStep, timeout: float | None = None) -> None:
+        self.work = work
+        self.call = call
+        self.step = step
+        self.timeout = timeout
 
 
 @dataclass(frozen=True, slots=True)

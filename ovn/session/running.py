@@ -108,13 +108,14 @@ def _begin(core: Core, call: Call, past: Past | None, way: Way) -> None:
         snapshots.put_back(core, call, begun["checkpoint"])
         if not once:
             return
+    if not once and not way.snapshot:
+        return
     data: dict[str, Any] = call.data()
     if way.snapshot:
         data["checkpoint"] = snapshots.take(core, call, "before").id
     if once:
         data["once"] = True
-    if once or way.snapshot:
-        core.append("step.started", data)
+    core.append("step.started", data)
 
 
 def _seconds(core: Core, started: float) -> float:
