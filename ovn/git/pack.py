@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-import time
 import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
@@ -41,9 +40,6 @@ LIMIT = 2**31 - 1
 
 LIST = "packs"
 """``.git/ovn/packs``: the names of the packs we made, one a line, for the rollup."""
-
-GRACE = 60
-"""Seconds after which an empty keep file without a pack is a dead process', whoever's it was."""
 
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 
@@ -166,12 +162,13 @@ def store(location: Location, encoded: EncodedPack) -> Pack:
     name = "pack-" + hashlib.sha1(encoded.pack[-20:] + os.urandom(16), usedforsecurity=False).hexdigest()
     where = folder(location)
     keep, body, index = (where / f"{name}.{kind}" for kind in ("keep", "pack", "idx"))
-    unfinished = where / f"{name}.idx.tmp"
+    unfinished, unsaid = where / f"{name}.idx.tmp", where / f"tmp_{name}"
     with disk_errors("cannot store a pack"):
         try:
             where.mkdir(parents=True, exist_ok=True)
+            create(unsaid, Owner.me().line.encode())  # git prune removes what is called so
             crash_point("pack.before_keep")
-            create(keep, Owner.me().line.encode())
+            unsaid.rename(keep)  # whole from the beginning: it always says whose it is
             create(body, encoded.pack)
             crash_point("pack.before_index")
             create(unfinished, encoded.index)
@@ -180,7 +177,7 @@ def store(location: Location, encoded: EncodedPack) -> Pack:
             crash_point("pack.after_index")
             _note(location, name)
         except BaseException:
-            for path in (index, unfinished, body, keep):
+            for path in (index, unfinished, body, keep, unsaid):
                 with suppress(OSError):
                     path.unlink()
             raise
@@ -215,9 +212,5 @@ def drop_dead_keeps(location: Location) -> list[str]:
 
 def _is_abandoned(keep: Path) -> bool:
     """Return whether a keep file is ours and its process is gone. Other people's stay."""
-    mark = keep.read_bytes()
-    owner = Owner.read(mark.decode("utf-8", "replace"))
-    if owner is not None:
-        return not owner.alive()
-    alone = not keep.with_suffix(".pack").exists() and not keep.with_suffix(".idx").exists()
-    return not mark and alone and time.time() - keep.stat().st_mtime > GRACE
+    owner = Owner.read(keep.read_text("utf-8", "replace"))
+    return owner is not None and not owner.alive()
