@@ -171,6 +171,7 @@ def test_without_a_night_there_is_nothing_to_merge_back(project: Project) -> Non
     assert "no night has a branch" in ovn(project, "merge-back", code=128).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "point", ["operation.after_intent", "operation.after_files", "operation.after_branch"]
 )

@@ -150,6 +150,7 @@ def test_an_agents_exit_code_decides_nothing(project: Project) -> None:
     assert project.statuses() == {"lies": "blocked", "works": "done"}
 
 
+@pytest.mark.slow
 def test_what_breaks_a_green_test_is_not_done(project: Project) -> None:
     """The feature's own verify is green; the baseline is what finds it out, by the test's id."""
     suite = (
@@ -167,6 +168,7 @@ def test_what_breaks_a_green_test_is_not_done(project: Project) -> None:
     assert project.statuses() == {"a": "done"}
 
 
+@pytest.mark.slow
 def test_a_hooks_refusal_is_a_failed_attempt_and_never_bypassed(project: Project) -> None:
     hook = project.repo.git_dir / "hooks" / "pre-commit"
     hook.write_text('#!/bin/sh\nif grep -q BAD a.txt; then echo "no BAD words, please" >&2; exit 1; fi\n')
@@ -182,6 +184,7 @@ def test_a_hooks_refusal_is_a_failed_attempt_and_never_bypassed(project: Project
     assert project.repo.git("log", "-S", "BAD", "--format=%s", "--", "a.txt") == ""
 
 
+@pytest.mark.slow
 def test_an_agent_that_changes_what_verifies_it_changes_nothing(project: Project) -> None:
     project.repo.write("check.sh", "exit 1\n", executable=True)
     project.repo.commit("check")
@@ -196,6 +199,7 @@ def test_an_agent_that_changes_what_verifies_it_changes_nothing(project: Project
 # -- how agents end --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_agent_that_crashes_again_and_again_ends_the_night_and_blocks_nothing(project: Project) -> None:
     project.feature("a")
     project.agent("exit 1")
@@ -215,6 +219,7 @@ def test_crashes_in_a_row_are_forgotten_when_the_agent_works_again(project: Proj
     assert (project.statuses(), project.night().crashes) == ({"a": "done"}, 0)
 
 
+@pytest.mark.slow
 def test_a_silent_agent_is_ended(project: Project) -> None:
     project.configure(session={"silence_minutes": 0.01}, recovery={"max_restarts": 0})
     project.feature("a")
@@ -239,6 +244,7 @@ def test_a_daemonised_grandchild_does_not_survive_the_attempt(project: Project) 
     assert host.process_start(int((project.folder / "daemon").read_text())) is None
 
 
+@pytest.mark.slow
 def test_cost_is_counted_and_limits_the_night(project: Project) -> None:
     for name in ("a", "b", "c"):
         project.feature(name)
@@ -263,6 +269,7 @@ def test_max_sessions_and_features_limit_the_night(project: Project) -> None:
     project.run("--feature", "nothing", code=128)
 
 
+@pytest.mark.slow
 def test_the_end_of_the_time_ends_the_agent_and_keeps_its_work(project: Project) -> None:
     project.feature("a")
     project.agent("echo half > a.txt; echo half; exec sleep 60")
@@ -384,6 +391,7 @@ def test_runner_and_agent_killed_half_way_the_work_is_still_there(project: Proje
     project.check()
 
 
+@pytest.mark.slow
 def test_what_a_killed_night_left_running_is_ended_though_its_janitor_died_too(project: Project) -> None:
     project.feature("a")
     project.agent(
@@ -402,6 +410,7 @@ def test_what_a_killed_night_left_running_is_ended_though_its_janitor_died_too(p
     assert "were still alive and are ended" in out
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_agent_alone_is_only_a_crash(project: Project) -> None:
     project.feature("a")
     project.agent("[ $OVN_ATTEMPT = 2 ] || kill -9 $$; echo good > a.txt")
@@ -437,6 +446,7 @@ def test_what_a_later_feature_broke_is_found_at_the_end_with_the_commit(project:
     assert project.night().exit_code == 15
 
 
+@pytest.mark.slow
 def test_done_beside_an_ignored_file_is_told_from_broken(project: Project) -> None:
     project.repo.write(".gitignore", "made\n")
     project.repo.commit("ignore")
@@ -468,6 +478,7 @@ def test_a_dirty_tree_is_refused_and_nothing_is_begun(project: Project) -> None:
     assert (project.store.view().runs(), project.repo.git("branch", "--show-current")) == ({}, "main")
 
 
+@pytest.mark.slow
 def test_a_dirty_tree_may_be_allowed_and_is_kept_first(project: Project) -> None:
     project.feature("a")
     project.repo.write("mine.txt", "mine")
@@ -489,6 +500,7 @@ def test_a_branch_of_ones_own_choice(project: Project) -> None:
     assert project.statuses() == {"a": "done", "b": "done"}
 
 
+@pytest.mark.slow
 def test_a_work_tree_of_its_own_leaves_this_one_alone(project: Project) -> None:
     project.feature("a")
     project.repo.write("mine.txt", "uncommitted")
@@ -516,6 +528,7 @@ def test_options_are_checked_first(project: Project, args: list[str], code: int,
     assert words in project.run(*args, code=code)
 
 
+@pytest.mark.slow
 def test_two_nights_in_one_work_tree_are_one_too_many(project: Project) -> None:
     project.feature("a")
     project.agent("echo x > ../started; while ! [ -e ../end ]; do sleep 0.01; done; echo good > a.txt")
@@ -563,6 +576,7 @@ def test_a_night_without_a_state_says_so_first(repo, tmp_path) -> None:
     assert [project.plain(*args).returncode for args in ((), ("--check",))] == [10, 10]
 
 
+@pytest.mark.slow
 def test_a_night_in_a_work_tree_of_its_own_leaves_the_main_one_to_others(project: Project) -> None:
     project.feature("a")
     project.feature("b")

@@ -68,6 +68,7 @@ def test_it_works_and_what_it_cost_is_known(project, claude):
     project.check()
 
 
+@pytest.mark.slow
 def test_the_next_attempt_goes_on_in_the_agents_own_session_and_the_last_one_afresh(project, claude):
     calls = claude("open(feature + '.txt', 'a').write('bad\\n'); end()")
     project.run("--max-sessions", "1", code=None)
@@ -102,6 +103,7 @@ LIMITED = (
 )
 
 
+@pytest.mark.slow
 def test_without_auto_resume_a_limit_ends_the_night_and_the_next_one_goes_on(project, claude):
     calls = claude(LIMITED.format(3600))
     said = project.run("--no-auto-resume", code=20)
@@ -113,6 +115,7 @@ def test_without_auto_resume_a_limit_ends_the_night_and_the_next_one_goes_on(pro
     project.check()
 
 
+@pytest.mark.slow
 def test_a_night_ends_in_time_although_its_agents_limit_ends_later(project, claude):
     """``--max-hours`` (and ``--until``) come first; nobody sleeps through the morning."""
     calls = claude(LIMITED.format(3600))
@@ -121,6 +124,7 @@ def test_a_night_ends_in_time_although_its_agents_limit_ends_later(project, clau
     assert len(calls()) == 1
 
 
+@pytest.mark.slow
 def test_a_limit_that_only_a_tool_or_the_model_speaks_of_is_none(project, claude):
     """Text inside of results is the project's, or the model's; only what the CLI says of itself counts."""
     words = (
@@ -157,6 +161,7 @@ def test_hooks_that_are_off_are_found_and_end_the_night(project, claude):
     assert "hooks did not run" in said
 
 
+@pytest.mark.slow
 def test_hooks_that_were_off_in_a_quick_attempt_are_found_at_its_end(project, claude):
     """It is over before any deadline; what it made is neither verified nor called done."""
     claude("open(feature + '.txt', 'w').write('good\\n'); end()", hooked=False)
@@ -171,12 +176,14 @@ def test_an_exit_code_of_zero_without_a_result_is_a_crash(project, claude):
     assert len(calls()) == 3
 
 
+@pytest.mark.slow
 def test_a_session_that_cannot_go_on_is_not_resumed(project, claude):
     calls = claude("end(False, terminal_reason='rapid_refill_breaker')")
     project.run(code=21)
     assert not any("--resume" in args for args in calls())
 
 
+@pytest.mark.slow
 def test_without_a_known_end_the_longest_back_off_is_waited(project, claude):
     claude(
         "if number == 1: end(False, api_error_status=429, result='slow down')\n"
@@ -228,6 +235,7 @@ def test_where_no_handoff_comes_of_asking_it_is_written_from_git(project, claude
     project.check()
 
 
+@pytest.mark.slow
 def test_an_agent_that_refused_three_times_is_not_asked_a_fourth(project, claude):
     calls = claude(
         f"{HANDING_OFF}open(feature + '.txt', 'w').write('good\\n')\n"
@@ -237,6 +245,7 @@ def test_an_agent_that_refused_three_times_is_not_asked_a_fourth(project, claude
     assert (len(calls()), len(calls(asked=True))) == (1, 0)
 
 
+@pytest.mark.slow
 def test_a_limit_is_no_moment_to_ask(project, claude):
     """It would meet the same limit; the handoff comes from git when the feature is done."""
     calls = claude(

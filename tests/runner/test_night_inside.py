@@ -96,6 +96,7 @@ def record(project: Project, session: str, kind: str, data: object) -> None:
     store.record(session, records.make(kind, data, at=rfc3339(store.clock.now()), by="runner"))
 
 
+@pytest.mark.slow
 def test_a_session_that_waits_goes_on_when_its_moment_comes(project: Project) -> None:
     from datetime import timedelta
 

@@ -6,6 +6,8 @@ import signal
 import sys
 import time
 
+import pytest
+
 from ovn import names
 
 from .conftest import Project, wait_for
@@ -13,6 +15,7 @@ from .conftest import Project, wait_for
 OVN = f"{sys.executable} -m ovn.cli.main"
 
 
+@pytest.mark.slow
 def test_an_agent_may_hand_off_itself_and_verification_still_decides(project: Project) -> None:
     """Its handoff ends the session; a red verdict makes another session of the same feature."""
     project.feature("a")
@@ -31,6 +34,7 @@ def test_an_agent_may_hand_off_itself_and_verification_still_decides(project: Pr
     project.check()
 
 
+@pytest.mark.slow
 def test_attempts_count_across_an_agents_own_handoffs(project: Project) -> None:
     """The work of all its sessions is kept and taken back together."""
     project.configure(budget={"max_attempts_per_feature": 2})
@@ -88,6 +92,7 @@ def test_with_hooks_a_commit_that_passed_them_by_is_reported(project: Project) -
     assert seen == {"bypassed": ("own", True), "plain": ("own", False)}
 
 
+@pytest.mark.slow
 def test_checkpoints_are_taken_while_the_agent_works(project: Project) -> None:
     project.configure(session={"checkpoint_interval_minutes": 0.005})
     project.feature("a")

@@ -34,6 +34,7 @@ def test_what_fails_already_is_known_and_no_obstacle(red: Project) -> None:
     assert red.statuses() == {"a": "done"}
 
 
+@pytest.mark.slow
 def test_by_configuration_it_is_repaired_before_anything_is_built(red: Project) -> None:
     """Also where only one feature was asked for; the command was trusted as the baseline."""
     red.configure(enforcement={"red_baseline": "repair"})
@@ -74,6 +75,7 @@ def test_a_baseline_that_names_no_test_is_repaired_too(project: Project) -> None
     assert project.statuses() == {"a": "done", "repair-baseline": "done"}
 
 
+@pytest.mark.slow
 def test_a_regression_is_recorded_with_the_feature_that_brought_it(red: Project) -> None:
     red.agent("echo good > a.txt; touch breaks; [ $OVN_ATTEMPT = 1 ] || rm breaks")
     red.run()

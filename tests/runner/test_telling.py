@@ -44,6 +44,7 @@ def test_a_night_that_goes_well_is_two_messages(project: Project, told, receiver
     project.check()
 
 
+@pytest.mark.slow
 def test_what_is_blocked_is_told(project: Project, told) -> None:
     project.configure(budget={"max_attempts_per_feature": 1})
     project.feature("bad", verify="echo no; false")
@@ -54,6 +55,7 @@ def test_what_is_blocked_is_told(project: Project, told) -> None:
     assert "0 of 1 features are done; nothing is left" in end[1]
 
 
+@pytest.mark.slow
 def test_a_question_is_told_while_the_night_goes_on(project: Project, told, receiver: Receiver) -> None:  # noqa: F811
     project.feature("a")
     project.agent(f"{OVN} ask 'tabs or spaces?' --option tabs --option spaces; echo good > $1.txt")
@@ -62,6 +64,7 @@ def test_a_question_is_told_while_the_night_goes_on(project: Project, told, rece
     assert receiver.got[1]["session"] == project.sessions()[0].id
 
 
+@pytest.mark.slow
 def test_the_budget_is_told_at_its_warning_and_at_its_end(project: Project, told) -> None:
     for name in ("a", "b"):
         project.feature(name)
@@ -74,6 +77,7 @@ def test_the_budget_is_told_at_its_warning_and_at_its_end(project: Project, told
     ]
 
 
+@pytest.mark.slow
 def test_an_agent_that_is_stuck_and_a_crash_are_told(project: Project, told) -> None:
     project.configure(session={"silence_minutes": 0.01}, recovery={"max_restarts": 0})
     project.feature("a")
@@ -84,6 +88,7 @@ def test_an_agent_that_is_stuck_and_a_crash_are_told(project: Project, told) -> 
     assert told()[2][1] == "crash 1 in a row: ended after 0.6 s of silence"
 
 
+@pytest.mark.slow
 def test_a_crash_and_its_recovery_are_told(project: Project, told) -> None:
     project.feature("a")
     project.agent("[ $OVN_ATTEMPT = 2 ] || kill -9 $$; echo good > a.txt")
@@ -94,6 +99,7 @@ def test_a_crash_and_its_recovery_are_told(project: Project, told) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_runner_that_was_killed_tells_that_it_is_back_and_not_again_that_it_began(
     project: Project, told
 ) -> None:

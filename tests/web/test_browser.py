@@ -35,6 +35,7 @@ PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
+    pytest.mark.xdist_group("browser"),  # one demo is played and one browser started for all of them
     pytest.mark.skipif(
         PROGRAM is None, reason="chromium is not installed ('./dev browser' installs Debian's)"
     ),
