@@ -90,6 +90,11 @@ TYPE_TWICE = re.compile(
 )
 """Code that raises unless a value is of one type (which may not be null), and then asks again whether it is."""
 
+NULL = re.compile(
+    r"if not isinstance\((\w+), \(NoneType\)\):\n +raise Invalid\(.*\)\n +(\w+_any_of_count\d+) \+= 1"
+)
+"""Code that counts null among the alternatives: what is it, and which count."""
+
 REQUIRED = re.compile(
     r"(\w+)__missing_keys = set\(\[(.*)\]\) - \1\.keys\(\)\n( *if )\1__missing_keys(:\n.*)\1__missing_keys"
 )
@@ -162,7 +167,7 @@ def generate() -> str:
         lambda found: f"{named(f're.compile({found[1]})', 'PATTERN', constants)}.search",
         body,
     )
-    body = keys_looked_up(type_once(body), constants)
+    body = keys_looked_up(null_first(type_once(body)), constants)
     made = "".join(f"{name} = {value}\n" for value, name in constants.items())
     tables = table("VALIDATORS", documents) + table("RECORDS", records)
     return f"{HEAD}{made}\n\n{body}{tables}{TAIL}"
@@ -180,6 +185,16 @@ def type_once(body: str) -> str:
         return found["first"] + type_once(re.sub("^ {4}", "", found["block"], flags=re.MULTILINE))
 
     return TYPE_TWICE.sub(plain, body)
+
+
+def null_first(body: str) -> str:
+    """Return the code with null taken at once where it is an alternative.
+
+    Most values that may be left out are, and each cost an exception from the alternatives before it.
+    """
+    for variable, count in NULL.findall(body):
+        body = body.replace(f" {count} = 0\n", f" {count} = {variable} is None\n")
+    return body
 
 
 def keys_looked_up(body: str, constants: dict[str, str]) -> str:

@@ -38,7 +38,7 @@ def decode(cls: Any, value: Json) -> Any:
         return tuple(decode(inner, item) for item in value)
     if kind == "dict":
         return {key: decode(inner, item) for key, item in value.items()}
-    return inner(**{key: decode(_hints(inner)[key], item) for key, item in value.items()})
+    return inner(**value | {key: decode(hint, value[key]) for key, hint in _deep(inner) if key in value})
 
 
 @cache
@@ -56,5 +56,6 @@ def _shape(cls: Any) -> tuple[str, Any]:
 
 
 @cache
-def _hints(cls: Any) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+def _deep(cls: Any) -> list[tuple[str, Any]]:
+    """Return the fields that are more than a scalar, with their hints: few of them are."""
+    return [(key, hint) for key, hint in typing.get_type_hints(cls).items() if _shape(hint)[0] != "scalar"]

@@ -178,7 +178,7 @@ def _document_value(data, name_prefix="data"):
         _time(data__at, name_prefix + ".at")
     if "session" in data:
         data__session = data["session"]
-        data__session_any_of_count1 = 0
+        data__session_any_of_count1 = data__session is None
         if not data__session_any_of_count1:
             try:
                 _name(data__session, name_prefix + ".session")
@@ -194,7 +194,7 @@ def _document_value(data, name_prefix="data"):
             raise Invalid(name_prefix + ".session cannot be validated by any definition")
     if "feature" in data:
         data__feature = data["feature"]
-        data__feature_any_of_count2 = 0
+        data__feature_any_of_count2 = data__feature is None
         if not data__feature_any_of_count2:
             try:
                 _name(data__feature, name_prefix + ".feature")
@@ -245,7 +245,7 @@ def _document_session(data, name_prefix="data"):
         _line(data__worktree, name_prefix + ".worktree")
     if "goal" in data:
         data__goal = data["goal"]
-        data__goal_any_of_count3 = 0
+        data__goal_any_of_count3 = data__goal is None
         if not data__goal_any_of_count3:
             try:
                 _text(data__goal, name_prefix + ".goal")
@@ -261,7 +261,7 @@ def _document_session(data, name_prefix="data"):
             raise Invalid(name_prefix + ".goal cannot be validated by any definition")
     if "agent" in data:
         data__agent = data["agent"]
-        data__agent_any_of_count4 = 0
+        data__agent_any_of_count4 = data__agent is None
         if not data__agent_any_of_count4:
             try:
                 _line(data__agent, name_prefix + ".agent")
@@ -277,7 +277,7 @@ def _document_session(data, name_prefix="data"):
             raise Invalid(name_prefix + ".agent cannot be validated by any definition")
     if "branch" in data:
         data__branch = data["branch"]
-        data__branch_any_of_count5 = 0
+        data__branch_any_of_count5 = data__branch is None
         if not data__branch_any_of_count5:
             try:
                 _line(data__branch, name_prefix + ".branch")
@@ -293,7 +293,7 @@ def _document_session(data, name_prefix="data"):
             raise Invalid(name_prefix + ".branch cannot be validated by any definition")
     if "head" in data:
         data__head = data["head"]
-        data__head_any_of_count6 = 0
+        data__head_any_of_count6 = data__head is None
         if not data__head_any_of_count6:
             try:
                 _oid(data__head, name_prefix + ".head")
@@ -309,7 +309,7 @@ def _document_session(data, name_prefix="data"):
             raise Invalid(name_prefix + ".head cannot be validated by any definition")
     if "feature" in data:
         data__feature = data["feature"]
-        data__feature_any_of_count7 = 0
+        data__feature_any_of_count7 = data__feature is None
         if not data__feature_any_of_count7:
             try:
                 _name(data__feature, name_prefix + ".feature")
@@ -325,7 +325,7 @@ def _document_session(data, name_prefix="data"):
             raise Invalid(name_prefix + ".feature cannot be validated by any definition")
     if "run" in data:
         data__run = data["run"]
-        data__run_any_of_count8 = 0
+        data__run_any_of_count8 = data__run is None
         if not data__run_any_of_count8:
             try:
                 _name(data__run, name_prefix + ".run")
@@ -344,7 +344,7 @@ def _document_session(data, name_prefix="data"):
         _count(data__generation, name_prefix + ".generation")
     if "until" in data:
         data__until = data["until"]
-        data__until_any_of_count9 = 0
+        data__until_any_of_count9 = data__until is None
         if not data__until_any_of_count9:
             try:
                 _time(data__until, name_prefix + ".until")
@@ -360,7 +360,7 @@ def _document_session(data, name_prefix="data"):
             raise Invalid(name_prefix + ".until cannot be validated by any definition")
     if "why" in data:
         data__why = data["why"]
-        data__why_any_of_count10 = 0
+        data__why_any_of_count10 = data__why is None
         if not data__why_any_of_count10:
             try:
                 _text(data__why, name_prefix + ".why")
@@ -376,7 +376,7 @@ def _document_session(data, name_prefix="data"):
             raise Invalid(name_prefix + ".why cannot be validated by any definition")
     if "ended" in data:
         data__ended = data["ended"]
-        data__ended_any_of_count11 = 0
+        data__ended_any_of_count11 = data__ended is None
         if not data__ended_any_of_count11:
             try:
                 _time(data__ended, name_prefix + ".ended")
@@ -392,7 +392,7 @@ def _document_session(data, name_prefix="data"):
             raise Invalid(name_prefix + ".ended cannot be validated by any definition")
     if "checkpoint" in data:
         data__checkpoint = data["checkpoint"]
-        data__checkpoint_any_of_count12 = 0
+        data__checkpoint_any_of_count12 = data__checkpoint is None
         if not data__checkpoint_any_of_count12:
             try:
                 _checkpoint(data__checkpoint, name_prefix + ".checkpoint")
@@ -411,7 +411,7 @@ def _document_session(data, name_prefix="data"):
         _count(data__checkpoints, name_prefix + ".checkpoints")
     if "baseline" in data:
         data__baseline = data["baseline"]
-        data__baseline_any_of_count13 = 0
+        data__baseline_any_of_count13 = data__baseline is None
         if not data__baseline_any_of_count13:
             try:
                 _name(data__baseline, name_prefix + ".baseline")
@@ -490,7 +490,7 @@ def _document_session(data, name_prefix="data"):
         _count(data__folded, name_prefix + ".folded")
     if "code" in data:
         data__code = data["code"]
-        data__code_any_of_count14 = 0
+        data__code_any_of_count14 = data__code is None
         if not data__code_any_of_count14:
             try:
                 _line(data__code, name_prefix + ".code")
@@ -506,7 +506,7 @@ def _document_session(data, name_prefix="data"):
             raise Invalid(name_prefix + ".code cannot be validated by any definition")
     if "private" in data:
         data__private = data["private"]
-        data__private_any_of_count15 = 0
+        data__private_any_of_count15 = data__private is None
         if not data__private_any_of_count15:
             try:
                 _text(data__private, name_prefix + ".private")
@@ -538,7 +538,7 @@ def _work(data, name_prefix="data"):
             raise Invalid(name_prefix + ".kind must be one of ['own', 'foreign']")
     if "feature" in data:
         data__feature = data["feature"]
-        data__feature_any_of_count16 = 0
+        data__feature_any_of_count16 = data__feature is None
         if not data__feature_any_of_count16:
             try:
                 _name(data__feature, name_prefix + ".feature")
@@ -607,7 +607,7 @@ def _attempt(data, name_prefix="data"):
             raise Invalid(name_prefix + ".number must be bigger than or equal to 1")
     if "feature" in data:
         data__feature = data["feature"]
-        data__feature_any_of_count17 = 0
+        data__feature_any_of_count17 = data__feature is None
         if not data__feature_any_of_count17:
             try:
                 _name(data__feature, name_prefix + ".feature")
@@ -626,7 +626,7 @@ def _attempt(data, name_prefix="data"):
         _time(data__started, name_prefix + ".started")
     if "head_from" in data:
         data__headfrom = data["head_from"]
-        data__headfrom_any_of_count18 = 0
+        data__headfrom_any_of_count18 = data__headfrom is None
         if not data__headfrom_any_of_count18:
             try:
                 _oid(data__headfrom, name_prefix + ".head_from")
@@ -642,7 +642,7 @@ def _attempt(data, name_prefix="data"):
             raise Invalid(name_prefix + ".head_from cannot be validated by any definition")
     if "log" in data:
         data__log = data["log"]
-        data__log_any_of_count19 = 0
+        data__log_any_of_count19 = data__log is None
         if not data__log_any_of_count19:
             try:
                 _path(data__log, name_prefix + ".log")
@@ -672,7 +672,7 @@ def _attempt(data, name_prefix="data"):
                 raise Invalid(name_prefix + ".pgid must be bigger than or equal to 1")
     if "process_start" in data:
         data__processstart = data["process_start"]
-        data__processstart_any_of_count20 = 0
+        data__processstart_any_of_count20 = data__processstart is None
         if not data__processstart_any_of_count20:
             try:
                 _line(data__processstart, name_prefix + ".process_start")
@@ -688,7 +688,7 @@ def _attempt(data, name_prefix="data"):
             raise Invalid(name_prefix + ".process_start cannot be validated by any definition")
     if "boot_id" in data:
         data__bootid = data["boot_id"]
-        data__bootid_any_of_count21 = 0
+        data__bootid_any_of_count21 = data__bootid is None
         if not data__bootid_any_of_count21:
             try:
                 _line(data__bootid, name_prefix + ".boot_id")
@@ -704,7 +704,7 @@ def _attempt(data, name_prefix="data"):
             raise Invalid(name_prefix + ".boot_id cannot be validated by any definition")
     if "ended" in data:
         data__ended = data["ended"]
-        data__ended_any_of_count22 = 0
+        data__ended_any_of_count22 = data__ended is None
         if not data__ended_any_of_count22:
             try:
                 _time(data__ended, name_prefix + ".ended")
@@ -729,7 +729,7 @@ def _attempt(data, name_prefix="data"):
                 raise Invalid(name_prefix + ".exit_code must be smaller than or equal to 255")
     if "reason" in data:
         data__reason = data["reason"]
-        data__reason_any_of_count23 = 0
+        data__reason_any_of_count23 = data__reason is None
         if not data__reason_any_of_count23:
             try:
                 _text(data__reason, name_prefix + ".reason")
@@ -745,7 +745,7 @@ def _attempt(data, name_prefix="data"):
             raise Invalid(name_prefix + ".reason cannot be validated by any definition")
     if "head_to" in data:
         data__headto = data["head_to"]
-        data__headto_any_of_count24 = 0
+        data__headto_any_of_count24 = data__headto is None
         if not data__headto_any_of_count24:
             try:
                 _oid(data__headto, name_prefix + ".head_to")
@@ -761,7 +761,7 @@ def _attempt(data, name_prefix="data"):
             raise Invalid(name_prefix + ".head_to cannot be validated by any definition")
     if "usage" in data:
         data__usage = data["usage"]
-        data__usage_any_of_count25 = 0
+        data__usage_any_of_count25 = data__usage is None
         if not data__usage_any_of_count25:
             try:
                 _usage(data__usage, name_prefix + ".usage")
@@ -805,7 +805,7 @@ def _document_run(data, name_prefix="data"):
         _line(data__worktree, name_prefix + ".worktree")
     if "branch" in data:
         data__branch = data["branch"]
-        data__branch_any_of_count26 = 0
+        data__branch_any_of_count26 = data__branch is None
         if not data__branch_any_of_count26:
             try:
                 _line(data__branch, name_prefix + ".branch")
@@ -821,7 +821,7 @@ def _document_run(data, name_prefix="data"):
             raise Invalid(name_prefix + ".branch cannot be validated by any definition")
     if "base" in data:
         data__base = data["base"]
-        data__base_any_of_count27 = 0
+        data__base_any_of_count27 = data__base is None
         if not data__base_any_of_count27:
             try:
                 _oid(data__base, name_prefix + ".base")
@@ -868,7 +868,7 @@ def _document_run(data, name_prefix="data"):
         _seconds(data__costusd, name_prefix + ".cost_usd")
     if "deadline" in data:
         data__deadline = data["deadline"]
-        data__deadline_any_of_count28 = 0
+        data__deadline_any_of_count28 = data__deadline is None
         if not data__deadline_any_of_count28:
             try:
                 _time(data__deadline, name_prefix + ".deadline")
@@ -884,7 +884,7 @@ def _document_run(data, name_prefix="data"):
             raise Invalid(name_prefix + ".deadline cannot be validated by any definition")
     if "stop" in data:
         data__stop = data["stop"]
-        data__stop_any_of_count29 = 0
+        data__stop_any_of_count29 = data__stop is None
         if not data__stop_any_of_count29:
             try:
                 _line(data__stop, name_prefix + ".stop")
@@ -909,7 +909,7 @@ def _document_run(data, name_prefix="data"):
                 raise Invalid(name_prefix + ".exit_code must be smaller than or equal to 255")
     if "ended" in data:
         data__ended = data["ended"]
-        data__ended_any_of_count30 = 0
+        data__ended_any_of_count30 = data__ended is None
         if not data__ended_any_of_count30:
             try:
                 _time(data__ended, name_prefix + ".ended")
@@ -928,7 +928,7 @@ def _document_run(data, name_prefix="data"):
         _count(data__tokens, name_prefix + ".tokens")
     if "onto" in data:
         data__onto = data["onto"]
-        data__onto_any_of_count31 = 0
+        data__onto_any_of_count31 = data__onto is None
         if not data__onto_any_of_count31:
             try:
                 _line(data__onto, name_prefix + ".onto")
@@ -1023,7 +1023,7 @@ def _entry(data, name_prefix="data"):
             raise Invalid(name_prefix + ".status must be one of ['pending', 'in_progress', 'blocked', 'failed', 'rolled_back', 'done']")
     if "reason" in data:
         data__reason = data["reason"]
-        data__reason_any_of_count32 = 0
+        data__reason_any_of_count32 = data__reason is None
         if not data__reason_any_of_count32:
             try:
                 _text(data__reason, name_prefix + ".reason")
@@ -1043,7 +1043,7 @@ def _entry(data, name_prefix="data"):
             raise Invalid(name_prefix + ".priority must be one of ['P0', 'P1', 'P2', 'P3']")
     if "started" in data:
         data__started = data["started"]
-        data__started_any_of_count33 = 0
+        data__started_any_of_count33 = data__started is None
         if not data__started_any_of_count33:
             try:
                 _day(data__started, name_prefix + ".started")
@@ -1059,7 +1059,7 @@ def _entry(data, name_prefix="data"):
             raise Invalid(name_prefix + ".started cannot be validated by any definition")
     if "finished" in data:
         data__finished = data["finished"]
-        data__finished_any_of_count34 = 0
+        data__finished_any_of_count34 = data__finished is None
         if not data__finished_any_of_count34:
             try:
                 _day(data__finished, name_prefix + ".finished")
@@ -1205,7 +1205,7 @@ def _usage(data, name_prefix="data"):
         _count(data__cached, name_prefix + ".cached")
     if "cost_usd" in data:
         data__costusd = data["cost_usd"]
-        data__costusd_any_of_count36 = 0
+        data__costusd_any_of_count36 = data__costusd is None
         if not data__costusd_any_of_count36:
             try:
                 _seconds(data__costusd, name_prefix + ".cost_usd")
@@ -1427,7 +1427,7 @@ def _data_session_state(data, name_prefix="data"):
             raise Invalid(name_prefix + ".state must be one of ['created', 'active', 'waiting', 'handed_off', 'crashed', 'rolled_back', 'abandoned']")
     if "why" in data:
         data__why = data["why"]
-        data__why_any_of_count37 = 0
+        data__why_any_of_count37 = data__why is None
         if not data__why_any_of_count37:
             try:
                 _text(data__why, name_prefix + ".why")
@@ -1443,7 +1443,7 @@ def _data_session_state(data, name_prefix="data"):
             raise Invalid(name_prefix + ".why cannot be validated by any definition")
     if "until" in data:
         data__until = data["until"]
-        data__until_any_of_count38 = 0
+        data__until_any_of_count38 = data__until is None
         if not data__until_any_of_count38:
             try:
                 _time(data__until, name_prefix + ".until")
@@ -1471,7 +1471,7 @@ def _data_session_private(data, name_prefix="data"):
         raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_27 - data.keys())))
     if "why" in data:
         data__why = data["why"]
-        data__why_any_of_count39 = 0
+        data__why_any_of_count39 = data__why is None
         if not data__why_any_of_count39:
             try:
                 _text(data__why, name_prefix + ".why")
@@ -1502,7 +1502,7 @@ def _data_session_forked(data, name_prefix="data"):
         _count(data__through, name_prefix + ".through")
     if "checkpoint" in data:
         data__checkpoint = data["checkpoint"]
-        data__checkpoint_any_of_count40 = 0
+        data__checkpoint_any_of_count40 = data__checkpoint is None
         if not data__checkpoint_any_of_count40:
             try:
                 _checkpoint(data__checkpoint, name_prefix + ".checkpoint")
@@ -1573,7 +1573,7 @@ def _data_session_feature(data, name_prefix="data"):
         raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_29 - data.keys())))
     if "feature" in data:
         data__feature = data["feature"]
-        data__feature_any_of_count41 = 0
+        data__feature_any_of_count41 = data__feature is None
         if not data__feature_any_of_count41:
             try:
                 _name(data__feature, name_prefix + ".feature")
@@ -1605,7 +1605,7 @@ def _data_session_created(data, name_prefix="data"):
         _line(data__worktree, name_prefix + ".worktree")
     if "goal" in data:
         data__goal = data["goal"]
-        data__goal_any_of_count42 = 0
+        data__goal_any_of_count42 = data__goal is None
         if not data__goal_any_of_count42:
             try:
                 _text(data__goal, name_prefix + ".goal")
@@ -1621,7 +1621,7 @@ def _data_session_created(data, name_prefix="data"):
             raise Invalid(name_prefix + ".goal cannot be validated by any definition")
     if "agent" in data:
         data__agent = data["agent"]
-        data__agent_any_of_count43 = 0
+        data__agent_any_of_count43 = data__agent is None
         if not data__agent_any_of_count43:
             try:
                 _line(data__agent, name_prefix + ".agent")
@@ -1637,7 +1637,7 @@ def _data_session_created(data, name_prefix="data"):
             raise Invalid(name_prefix + ".agent cannot be validated by any definition")
     if "branch" in data:
         data__branch = data["branch"]
-        data__branch_any_of_count44 = 0
+        data__branch_any_of_count44 = data__branch is None
         if not data__branch_any_of_count44:
             try:
                 _line(data__branch, name_prefix + ".branch")
@@ -1653,7 +1653,7 @@ def _data_session_created(data, name_prefix="data"):
             raise Invalid(name_prefix + ".branch cannot be validated by any definition")
     if "head" in data:
         data__head = data["head"]
-        data__head_any_of_count45 = 0
+        data__head_any_of_count45 = data__head is None
         if not data__head_any_of_count45:
             try:
                 _oid(data__head, name_prefix + ".head")
@@ -1669,7 +1669,7 @@ def _data_session_created(data, name_prefix="data"):
             raise Invalid(name_prefix + ".head cannot be validated by any definition")
     if "feature" in data:
         data__feature = data["feature"]
-        data__feature_any_of_count46 = 0
+        data__feature_any_of_count46 = data__feature is None
         if not data__feature_any_of_count46:
             try:
                 _name(data__feature, name_prefix + ".feature")
@@ -1685,7 +1685,7 @@ def _data_session_created(data, name_prefix="data"):
             raise Invalid(name_prefix + ".feature cannot be validated by any definition")
     if "run" in data:
         data__run = data["run"]
-        data__run_any_of_count47 = 0
+        data__run_any_of_count47 = data__run is None
         if not data__run_any_of_count47:
             try:
                 _name(data__run, name_prefix + ".run")
@@ -1704,7 +1704,7 @@ def _data_session_created(data, name_prefix="data"):
         _count(data__generation, name_prefix + ".generation")
     if "code" in data:
         data__code = data["code"]
-        data__code_any_of_count48 = 0
+        data__code_any_of_count48 = data__code is None
         if not data__code_any_of_count48:
             try:
                 _line(data__code, name_prefix + ".code")
@@ -1729,7 +1729,7 @@ def _data_session_code(data, name_prefix="data"):
         raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_31 - data.keys())))
     if "code" in data:
         data__code = data["code"]
-        data__code_any_of_count49 = 0
+        data__code_any_of_count49 = data__code is None
         if not data__code_any_of_count49:
             try:
                 _line(data__code, name_prefix + ".code")
@@ -1745,7 +1745,7 @@ def _data_session_code(data, name_prefix="data"):
             raise Invalid(name_prefix + ".code cannot be validated by any definition")
     if "previous" in data:
         data__previous = data["previous"]
-        data__previous_any_of_count50 = 0
+        data__previous_any_of_count50 = data__previous is None
         if not data__previous_any_of_count50:
             try:
                 _line(data__previous, name_prefix + ".previous")
@@ -1880,7 +1880,7 @@ def _data_head(data, name_prefix="data"):
         raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_37 - data.keys())))
     if "old" in data:
         data__old = data["old"]
-        data__old_any_of_count51 = 0
+        data__old_any_of_count51 = data__old is None
         if not data__old_any_of_count51:
             try:
                 _oid(data__old, name_prefix + ".old")
@@ -1896,7 +1896,7 @@ def _data_head(data, name_prefix="data"):
             raise Invalid(name_prefix + ".old cannot be validated by any definition")
     if "new" in data:
         data__new = data["new"]
-        data__new_any_of_count52 = 0
+        data__new_any_of_count52 = data__new is None
         if not data__new_any_of_count52:
             try:
                 _oid(data__new, name_prefix + ".new")
@@ -1940,7 +1940,7 @@ def _data_feature_status(data, name_prefix="data"):
             raise Invalid(name_prefix + ".status must be one of ['pending', 'in_progress', 'blocked', 'failed', 'rolled_back', 'done']")
     if "reason" in data:
         data__reason = data["reason"]
-        data__reason_any_of_count53 = 0
+        data__reason_any_of_count53 = data__reason is None
         if not data__reason_any_of_count53:
             try:
                 _text(data__reason, name_prefix + ".reason")
@@ -2006,7 +2006,7 @@ def _data_commit(data, name_prefix="data"):
             raise Invalid(name_prefix + ".kind must be one of ['own', 'foreign']")
     if "feature" in data:
         data__feature = data["feature"]
-        data__feature_any_of_count54 = 0
+        data__feature_any_of_count54 = data__feature is None
         if not data__feature_any_of_count54:
             try:
                 _name(data__feature, name_prefix + ".feature")
@@ -2029,7 +2029,7 @@ def _data_commit(data, name_prefix="data"):
         _text(data__subject, name_prefix + ".subject")
     if "label" in data:
         data__label = data["label"]
-        data__label_any_of_count55 = 0
+        data__label_any_of_count55 = data__label is None
         if not data__label_any_of_count55:
             try:
                 _name(data__label, name_prefix + ".label")
@@ -2075,7 +2075,7 @@ def _data_attempt_started(data, name_prefix="data"):
             raise Invalid(name_prefix + ".number must be bigger than or equal to 1")
     if "feature" in data:
         data__feature = data["feature"]
-        data__feature_any_of_count56 = 0
+        data__feature_any_of_count56 = data__feature is None
         if not data__feature_any_of_count56:
             try:
                 _name(data__feature, name_prefix + ".feature")
@@ -2091,7 +2091,7 @@ def _data_attempt_started(data, name_prefix="data"):
             raise Invalid(name_prefix + ".feature cannot be validated by any definition")
     if "head" in data:
         data__head = data["head"]
-        data__head_any_of_count57 = 0
+        data__head_any_of_count57 = data__head is None
         if not data__head_any_of_count57:
             try:
                 _oid(data__head, name_prefix + ".head")
@@ -2107,7 +2107,7 @@ def _data_attempt_started(data, name_prefix="data"):
             raise Invalid(name_prefix + ".head cannot be validated by any definition")
     if "log" in data:
         data__log = data["log"]
-        data__log_any_of_count58 = 0
+        data__log_any_of_count58 = data__log is None
         if not data__log_any_of_count58:
             try:
                 _path(data__log, name_prefix + ".log")
@@ -2171,7 +2171,7 @@ def _data_attempt_ended(data, name_prefix="data"):
             raise Invalid(name_prefix + ".number must be bigger than or equal to 1")
     if "exit_code" in data:
         data__exitcode = data["exit_code"]
-        data__exitcode_any_of_count59 = 0
+        data__exitcode_any_of_count59 = data__exitcode is None
         if not data__exitcode_any_of_count59:
             try:
                 if not isinstance(data__exitcode, (int)) or isinstance(data__exitcode, bool):
@@ -2195,7 +2195,7 @@ def _data_attempt_ended(data, name_prefix="data"):
         _text(data__reason, name_prefix + ".reason")
     if "head" in data:
         data__head = data["head"]
-        data__head_any_of_count60 = 0
+        data__head_any_of_count60 = data__head is None
         if not data__head_any_of_count60:
             try:
                 _oid(data__head, name_prefix + ".head")
@@ -2211,7 +2211,7 @@ def _data_attempt_ended(data, name_prefix="data"):
             raise Invalid(name_prefix + ".head cannot be validated by any definition")
     if "usage" in data:
         data__usage = data["usage"]
-        data__usage_any_of_count61 = 0
+        data__usage_any_of_count61 = data__usage is None
         if not data__usage_any_of_count61:
             try:
                 _usage(data__usage, name_prefix + ".usage")
@@ -2245,7 +2245,7 @@ def _seen(data, name_prefix="data"):
         _text(data__text, name_prefix + ".text")
     if "session" in data:
         data__session = data["session"]
-        data__session_any_of_count62 = 0
+        data__session_any_of_count62 = data__session is None
         if not data__session_any_of_count62:
             try:
                 _name(data__session, name_prefix + ".session")
@@ -2261,7 +2261,7 @@ def _seen(data, name_prefix="data"):
             raise Invalid(name_prefix + ".session cannot be validated by any definition")
     if "feature" in data:
         data__feature = data["feature"]
-        data__feature_any_of_count63 = 0
+        data__feature_any_of_count63 = data__feature is None
         if not data__feature_any_of_count63:
             try:
                 _name(data__feature, name_prefix + ".feature")
@@ -2340,7 +2340,7 @@ def _document_question(data, name_prefix="data"):
             _text(data__options_item, name_prefix + ".options[{data__options_x}]".format(**locals()))
     if "default" in data:
         data__default = data["default"]
-        data__default_any_of_count64 = 0
+        data__default_any_of_count64 = data__default is None
         if not data__default_any_of_count64:
             try:
                 _text(data__default, name_prefix + ".default")
@@ -2356,7 +2356,7 @@ def _document_question(data, name_prefix="data"):
             raise Invalid(name_prefix + ".default cannot be validated by any definition")
     if "deadline" in data:
         data__deadline = data["deadline"]
-        data__deadline_any_of_count65 = 0
+        data__deadline_any_of_count65 = data__deadline is None
         if not data__deadline_any_of_count65:
             try:
                 _time(data__deadline, name_prefix + ".deadline")
@@ -2372,7 +2372,7 @@ def _document_question(data, name_prefix="data"):
             raise Invalid(name_prefix + ".deadline cannot be validated by any definition")
     if "answer" in data:
         data__answer = data["answer"]
-        data__answer_any_of_count66 = 0
+        data__answer_any_of_count66 = data__answer is None
         if not data__answer_any_of_count66:
             try:
                 _text(data__answer, name_prefix + ".answer")
@@ -2388,7 +2388,7 @@ def _document_question(data, name_prefix="data"):
             raise Invalid(name_prefix + ".answer cannot be validated by any definition")
     if "answered" in data:
         data__answered = data["answered"]
-        data__answered_any_of_count67 = 0
+        data__answered_any_of_count67 = data__answered is None
         if not data__answered_any_of_count67:
             try:
                 _time(data__answered, name_prefix + ".answered")
@@ -2404,7 +2404,7 @@ def _document_question(data, name_prefix="data"):
             raise Invalid(name_prefix + ".answered cannot be validated by any definition")
     if "author" in data:
         data__author = data["author"]
-        data__author_any_of_count68 = 0
+        data__author_any_of_count68 = data__author is None
         if not data__author_any_of_count68:
             try:
                 if not (isinstance(data__author, str) and data__author in {'deadline', 'person'}):
@@ -2623,7 +2623,7 @@ def _document_operation(data, name_prefix="data"):
         _place(data__before, name_prefix + ".before")
     if "after" in data:
         data__after = data["after"]
-        data__after_any_of_count70 = 0
+        data__after_any_of_count70 = data__after is None
         if not data__after_any_of_count70:
             try:
                 _place(data__after, name_prefix + ".after")
@@ -2639,7 +2639,7 @@ def _document_operation(data, name_prefix="data"):
             raise Invalid(name_prefix + ".after cannot be validated by any definition")
     if "target" in data:
         data__target = data["target"]
-        data__target_any_of_count71 = 0
+        data__target_any_of_count71 = data__target is None
         if not data__target_any_of_count71:
             try:
                 _line(data__target, name_prefix + ".target")
@@ -2655,7 +2655,7 @@ def _document_operation(data, name_prefix="data"):
             raise Invalid(name_prefix + ".target cannot be validated by any definition")
     if "feature" in data:
         data__feature = data["feature"]
-        data__feature_any_of_count72 = 0
+        data__feature_any_of_count72 = data__feature is None
         if not data__feature_any_of_count72:
             try:
                 _name(data__feature, name_prefix + ".feature")
@@ -2680,7 +2680,7 @@ def _document_operation(data, name_prefix="data"):
             _path(data__paths_item, name_prefix + ".paths[{data__paths_x}]".format(**locals()))
     if "aside" in data:
         data__aside = data["aside"]
-        data__aside_any_of_count73 = 0
+        data__aside_any_of_count73 = data__aside is None
         if not data__aside_any_of_count73:
             try:
                 _path(data__aside, name_prefix + ".aside")
@@ -2696,7 +2696,7 @@ def _document_operation(data, name_prefix="data"):
             raise Invalid(name_prefix + ".aside cannot be validated by any definition")
     if "undoes" in data:
         data__undoes = data["undoes"]
-        data__undoes_any_of_count74 = 0
+        data__undoes_any_of_count74 = data__undoes is None
         if not data__undoes_any_of_count74:
             try:
                 _name(data__undoes, name_prefix + ".undoes")
@@ -2712,7 +2712,7 @@ def _document_operation(data, name_prefix="data"):
             raise Invalid(name_prefix + ".undoes cannot be validated by any definition")
     if "undone_by" in data:
         data__undoneby = data["undone_by"]
-        data__undoneby_any_of_count75 = 0
+        data__undoneby_any_of_count75 = data__undoneby is None
         if not data__undoneby_any_of_count75:
             try:
                 _name(data__undoneby, name_prefix + ".undone_by")
@@ -2746,7 +2746,7 @@ def _place(data, name_prefix="data"):
         raise Invalid(name_prefix + " must contain " + str(sorted(_KEYS_53 - data.keys())))
     if "head" in data:
         data__head = data["head"]
-        data__head_any_of_count76 = 0
+        data__head_any_of_count76 = data__head is None
         if not data__head_any_of_count76:
             try:
                 _oid(data__head, name_prefix + ".head")
@@ -2762,7 +2762,7 @@ def _place(data, name_prefix="data"):
             raise Invalid(name_prefix + ".head cannot be validated by any definition")
     if "branch" in data:
         data__branch = data["branch"]
-        data__branch_any_of_count77 = 0
+        data__branch_any_of_count77 = data__branch is None
         if not data__branch_any_of_count77:
             try:
                 _line(data__branch, name_prefix + ".branch")
@@ -2778,7 +2778,7 @@ def _place(data, name_prefix="data"):
             raise Invalid(name_prefix + ".branch cannot be validated by any definition")
     if "tree" in data:
         data__tree = data["tree"]
-        data__tree_any_of_count78 = 0
+        data__tree_any_of_count78 = data__tree is None
         if not data__tree_any_of_count78:
             try:
                 _oid(data__tree, name_prefix + ".tree")
@@ -2794,7 +2794,7 @@ def _place(data, name_prefix="data"):
             raise Invalid(name_prefix + ".tree cannot be validated by any definition")
     if "checkpoint" in data:
         data__checkpoint = data["checkpoint"]
-        data__checkpoint_any_of_count79 = 0
+        data__checkpoint_any_of_count79 = data__checkpoint is None
         if not data__checkpoint_any_of_count79:
             try:
                 _checkpoint(data__checkpoint, name_prefix + ".checkpoint")
@@ -2925,7 +2925,7 @@ def _document_lease(data, name_prefix="data"):
         _holder(data__holder, name_prefix + ".holder")
     if "run" in data:
         data__run = data["run"]
-        data__run_any_of_count80 = 0
+        data__run_any_of_count80 = data__run is None
         if not data__run_any_of_count80:
             try:
                 _name(data__run, name_prefix + ".run")
@@ -2963,7 +2963,7 @@ def _holder(data, name_prefix="data"):
                 raise Invalid(name_prefix + ".pid must be bigger than or equal to 1")
     if "process_start" in data:
         data__processstart = data["process_start"]
-        data__processstart_any_of_count81 = 0
+        data__processstart_any_of_count81 = data__processstart is None
         if not data__processstart_any_of_count81:
             try:
                 _line(data__processstart, name_prefix + ".process_start")
@@ -3065,7 +3065,7 @@ def _document_handoff(data, name_prefix="data"):
             _text(data__tried_item, name_prefix + ".tried[{data__tried_x}]".format(**locals()))
     if "head" in data:
         data__head = data["head"]
-        data__head_any_of_count82 = 0
+        data__head_any_of_count82 = data__head is None
         if not data__head_any_of_count82:
             try:
                 _oid(data__head, name_prefix + ".head")
@@ -3081,7 +3081,7 @@ def _document_handoff(data, name_prefix="data"):
             raise Invalid(name_prefix + ".head cannot be validated by any definition")
     if "branch" in data:
         data__branch = data["branch"]
-        data__branch_any_of_count83 = 0
+        data__branch_any_of_count83 = data__branch is None
         if not data__branch_any_of_count83:
             try:
                 _line(data__branch, name_prefix + ".branch")
@@ -3097,7 +3097,7 @@ def _document_handoff(data, name_prefix="data"):
             raise Invalid(name_prefix + ".branch cannot be validated by any definition")
     if "checkpoint" in data:
         data__checkpoint = data["checkpoint"]
-        data__checkpoint_any_of_count84 = 0
+        data__checkpoint_any_of_count84 = data__checkpoint is None
         if not data__checkpoint_any_of_count84:
             try:
                 _checkpoint(data__checkpoint, name_prefix + ".checkpoint")
@@ -3169,7 +3169,7 @@ def _document_feature(data, name_prefix="data"):
             raise Invalid(name_prefix + ".priority must be one of ['P0', 'P1', 'P2', 'P3']")
     if "started" in data:
         data__started = data["started"]
-        data__started_any_of_count85 = 0
+        data__started_any_of_count85 = data__started is None
         if not data__started_any_of_count85:
             try:
                 _time(data__started, name_prefix + ".started")
@@ -3185,7 +3185,7 @@ def _document_feature(data, name_prefix="data"):
             raise Invalid(name_prefix + ".started cannot be validated by any definition")
     if "finished" in data:
         data__finished = data["finished"]
-        data__finished_any_of_count86 = 0
+        data__finished_any_of_count86 = data__finished is None
         if not data__finished_any_of_count86:
             try:
                 _time(data__finished, name_prefix + ".finished")
@@ -3267,7 +3267,7 @@ def _document_feature(data, name_prefix="data"):
             _path(data__paths_item, name_prefix + ".paths[{data__paths_x}]".format(**locals()))
     if "evidence" in data:
         data__evidence = data["evidence"]
-        data__evidence_any_of_count88 = 0
+        data__evidence_any_of_count88 = data__evidence is None
         if not data__evidence_any_of_count88:
             try:
                 _evidence(data__evidence, name_prefix + ".evidence")
@@ -3294,7 +3294,7 @@ def _document_feature(data, name_prefix="data"):
         _count(data__attempts, name_prefix + ".attempts")
     if "reason" in data:
         data__reason = data["reason"]
-        data__reason_any_of_count89 = 0
+        data__reason_any_of_count89 = data__reason is None
         if not data__reason_any_of_count89:
             try:
                 _text(data__reason, name_prefix + ".reason")
@@ -3355,7 +3355,7 @@ def _evidence(data, name_prefix="data"):
         _oid(data__tree, name_prefix + ".tree")
     if "commit" in data:
         data__commit = data["commit"]
-        data__commit_any_of_count90 = 0
+        data__commit_any_of_count90 = data__commit is None
         if not data__commit_any_of_count90:
             try:
                 _oid(data__commit, name_prefix + ".commit")
@@ -3371,7 +3371,7 @@ def _evidence(data, name_prefix="data"):
             raise Invalid(name_prefix + ".commit cannot be validated by any definition")
     if "partial" in data:
         data__partial = data["partial"]
-        data__partial_any_of_count91 = 0
+        data__partial_any_of_count91 = data__partial is None
         if not data__partial_any_of_count91:
             try:
                 _line(data__partial, name_prefix + ".partial")
@@ -3418,7 +3418,7 @@ def _document_evidence(data, name_prefix="data"):
         _oid(data__tree, name_prefix + ".tree")
     if "commit" in data:
         data__commit = data["commit"]
-        data__commit_any_of_count92 = 0
+        data__commit_any_of_count92 = data__commit is None
         if not data__commit_any_of_count92:
             try:
                 _oid(data__commit, name_prefix + ".commit")
@@ -3434,7 +3434,7 @@ def _document_evidence(data, name_prefix="data"):
             raise Invalid(name_prefix + ".commit cannot be validated by any definition")
     if "partial" in data:
         data__partial = data["partial"]
-        data__partial_any_of_count93 = 0
+        data__partial_any_of_count93 = data__partial is None
         if not data__partial_any_of_count93:
             try:
                 _line(data__partial, name_prefix + ".partial")
@@ -3525,7 +3525,7 @@ def _document_config(data, name_prefix="data"):
         raise Invalid(name_prefix + " must be object")
     if "project" in data:
         data__project = data["project"]
-        data__project_any_of_count95 = 0
+        data__project_any_of_count95 = data__project is None
         if not data__project_any_of_count95:
             try:
                 _line(data__project, name_prefix + ".project")
@@ -3734,7 +3734,7 @@ def _document_config(data, name_prefix="data"):
                         raise Invalid(name_prefix + ".agent.argv[{data__agent__argv_x}]".format(**locals()) + " must be shorter than or equal to 20000 characters")
         if "model" in data__agent:
             data__agent__model = data__agent["model"]
-            data__agent__model_any_of_count97 = 0
+            data__agent__model_any_of_count97 = data__agent__model is None
             if not data__agent__model_any_of_count97:
                 try:
                     _line(data__agent__model, name_prefix + ".agent.model")
@@ -3750,7 +3750,7 @@ def _document_config(data, name_prefix="data"):
                 raise Invalid(name_prefix + ".agent.model cannot be validated by any definition")
         if "permission_mode" in data__agent:
             data__agent__permissionmode = data__agent["permission_mode"]
-            data__agent__permissionmode_any_of_count98 = 0
+            data__agent__permissionmode_any_of_count98 = data__agent__permissionmode is None
             if not data__agent__permissionmode_any_of_count98:
                 try:
                     _line(data__agent__permissionmode, name_prefix + ".agent.permission_mode")
@@ -3815,7 +3815,7 @@ def _document_config(data, name_prefix="data"):
             raise Invalid(name_prefix + ".notifications must be object")
         if "webhook" in data__notifications:
             data__notifications__webhook = data__notifications["webhook"]
-            data__notifications__webhook_any_of_count99 = 0
+            data__notifications__webhook_any_of_count99 = data__notifications__webhook is None
             if not data__notifications__webhook_any_of_count99:
                 try:
                     _line(data__notifications__webhook, name_prefix + ".notifications.webhook")
@@ -3862,7 +3862,7 @@ def _span(data, name_prefix="data"):
     return data
 
 def _shell(data, name_prefix="data"):
-    data_any_of_count100 = 0
+    data_any_of_count100 = data is None
     if not data_any_of_count100:
         try:
             if not isinstance(data, (str)):
@@ -3923,7 +3923,7 @@ def _document_checkpoint(data, name_prefix="data"):
         _name(data__session, name_prefix + ".session")
     if "label" in data:
         data__label = data["label"]
-        data__label_any_of_count101 = 0
+        data__label_any_of_count101 = data__label is None
         if not data__label_any_of_count101:
             try:
                 _name(data__label, name_prefix + ".label")
@@ -3955,7 +3955,7 @@ def _document_checkpoint(data, name_prefix="data"):
         _line(data__worktree, name_prefix + ".worktree")
     if "tag" in data:
         data__tag = data["tag"]
-        data__tag_any_of_count102 = 0
+        data__tag_any_of_count102 = data__tag is None
         if not data__tag_any_of_count102:
             try:
                 _line(data__tag, name_prefix + ".tag")
@@ -3971,7 +3971,7 @@ def _document_checkpoint(data, name_prefix="data"):
             raise Invalid(name_prefix + ".tag cannot be validated by any definition")
     if "text" in data:
         data__text = data["text"]
-        data__text_any_of_count103 = 0
+        data__text_any_of_count103 = data__text is None
         if not data__text_any_of_count103:
             try:
                 _text(data__text, name_prefix + ".text")
@@ -3987,7 +3987,7 @@ def _document_checkpoint(data, name_prefix="data"):
             raise Invalid(name_prefix + ".text cannot be validated by any definition")
     if "index" in data:
         data__index = data["index"]
-        data__index_any_of_count104 = 0
+        data__index_any_of_count104 = data__index is None
         if not data__index_any_of_count104:
             try:
                 _oid(data__index, name_prefix + ".index")
@@ -4003,7 +4003,7 @@ def _document_checkpoint(data, name_prefix="data"):
             raise Invalid(name_prefix + ".index cannot be validated by any definition")
     if "meta" in data:
         data__meta = data["meta"]
-        data__meta_any_of_count105 = 0
+        data__meta_any_of_count105 = data__meta is None
         if not data__meta_any_of_count105:
             try:
                 _oid(data__meta, name_prefix + ".meta")
@@ -4019,7 +4019,7 @@ def _document_checkpoint(data, name_prefix="data"):
             raise Invalid(name_prefix + ".meta cannot be validated by any definition")
     if "head" in data:
         data__head = data["head"]
-        data__head_any_of_count106 = 0
+        data__head_any_of_count106 = data__head is None
         if not data__head_any_of_count106:
             try:
                 _oid(data__head, name_prefix + ".head")
@@ -4035,7 +4035,7 @@ def _document_checkpoint(data, name_prefix="data"):
             raise Invalid(name_prefix + ".head cannot be validated by any definition")
     if "branch" in data:
         data__branch = data["branch"]
-        data__branch_any_of_count107 = 0
+        data__branch_any_of_count107 = data__branch is None
         if not data__branch_any_of_count107:
             try:
                 _line(data__branch, name_prefix + ".branch")
@@ -4051,7 +4051,7 @@ def _document_checkpoint(data, name_prefix="data"):
             raise Invalid(name_prefix + ".branch cannot be validated by any definition")
     if "operation" in data:
         data__operation = data["operation"]
-        data__operation_any_of_count108 = 0
+        data__operation_any_of_count108 = data__operation is None
         if not data__operation_any_of_count108:
             try:
                 _line(data__operation, name_prefix + ".operation")
@@ -4104,7 +4104,7 @@ def _omission(data, name_prefix="data"):
         _text(data__why, name_prefix + ".why")
     if "size" in data:
         data__size = data["size"]
-        data__size_any_of_count109 = 0
+        data__size_any_of_count109 = data__size is None
         if not data__size_any_of_count109:
             try:
                 _count(data__size, name_prefix + ".size")
@@ -4120,7 +4120,7 @@ def _omission(data, name_prefix="data"):
             raise Invalid(name_prefix + ".size cannot be validated by any definition")
     if "sha256" in data:
         data__sha256 = data["sha256"]
-        data__sha256_any_of_count110 = 0
+        data__sha256_any_of_count110 = data__sha256 is None
         if not data__sha256_any_of_count110:
             try:
                 _digest(data__sha256, name_prefix + ".sha256")
