@@ -31,7 +31,7 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _KINDS = {DIRECTORY: "tree", GITLINK: "commit"}
 _OURS = f"{IDENTITY['GIT_AUTHOR_NAME']} <{IDENTITY['GIT_AUTHOR_EMAIL']}>".encode()
 _ROW = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
-_PERSON = re.compile(rb"(?P<name>[^<\n]*?) ?<(?P<email>[^>\n]*)>(?: (?P<time>-?\d{1,18}))?")
+_PERSON = re.compile(rb"([^<\n]*?) ?<([^>\n]*)>(?: (-?\d{1,18}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +144,18 @@ def decode_commit(oid: str, data: bytes) -> CommitInfo:
     if b"tree" not in headers:
         raise CorruptObject(f"commit '{oid}' has no tree")
     charset = headers.get(b"encoding", b"utf-8").decode("ascii", "replace")
-    name, email, written = _person(headers.get(b"author", b""), charset)
-    _, _, committed = _person(headers.get(b"committer", b""), charset)
-    tree = headers[b"tree"].decode("ascii", "replace")
-    return CommitInfo(oid, tree, tuple(parents), name, email, written, committed, _decode(body, charset))
+    name, email, written = _person(headers.get(b"author", b""))
+    committed = _person(headers.get(b"committer", b""))[2]
+    return CommitInfo(
+        oid=oid,
+        tree=headers[b"tree"].decode("ascii", "replace"),
+        parents=tuple(parents),
+        author_name=_decode(name, charset),
+        author_email=_decode(email, charset),
+        author_time=int(written or 0),
+        committer_time=int(committed or 0),
+        message=_decode(body, charset),
+    )
 
 
 def peeled(kind: str, data: bytes) -> str | None:
@@ -160,11 +168,10 @@ def peeled(kind: str, data: bytes) -> str | None:
     return first[2].decode("ascii", "replace")
 
 
-def _person(line: bytes, charset: str) -> tuple[str, str, int]:
+def _person(line: bytes) -> tuple[bytes, bytes, bytes | None]:
+    """Return name, email and time as they stand; the time is None where there is none."""
     match = _PERSON.match(line)
-    if match is None:
-        return "", "", 0
-    return _decode(match["name"], charset), _decode(match["email"], charset), int(match["time"] or 0)
+    return (match[1], match[2], match[3]) if match is not None else (b"", b"", None)
 
 
 def _decode(data: bytes, charset: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import pygit2
@@ -39,12 +40,14 @@ if TYPE_CHECKING:
     from ovn.git.locate import Location
 
 _KINDS = {
-    ObjectType.BLOB: "blob",
-    ObjectType.TREE: "tree",
-    ObjectType.COMMIT: "commit",
-    ObjectType.TAG: "tag",
+    int(ObjectType.BLOB): "blob",
+    int(ObjectType.TREE): "tree",
+    int(ObjectType.COMMIT): "commit",
+    int(ObjectType.TAG): "tag",
 }
 _TYPES = {kind: number for number, kind in _KINDS.items()}
+
+_GRAFTS = ("shallow", "info/grafts")
 
 _LOCKED = ("failed to lock file", "failed to create locked file")
 _MEANINGS: tuple[tuple[str, type[OvnError]], ...] = (
@@ -101,7 +104,7 @@ class Libgit2Store(Basis):
             self._repo = self._open()
             with _named(f"cannot read object '{oid}'"):
                 number, data = self._repo.read(oid)
-        return _KINDS[ObjectType(number)], data
+        return _KINDS[number], data
 
     def exists(self, oid: str) -> bool:
         with _named(f"cannot look for object '{oid}'"):
@@ -123,10 +126,11 @@ class Libgit2Store(Basis):
         libgit2 sorts the whole history before it gives the first commit, and the state branch
         is a straight line of many thousand.
         """
-        line = list(dict.fromkeys(tips))
+        line = tuple(dict.fromkeys(tips))
+        parents_of = self._parents if self._is_grafted() else attrgetter("parents")
         while not hide and len(line) == 1:
             info = self.commit(line[0])
-            parents = self._parents(info.oid)
+            parents = parents_of(info)
             if len(parents) > 1:
                 break
             yield info
@@ -141,11 +145,15 @@ class Libgit2Store(Basis):
         for oid in ids:
             yield self.commit(oid)
 
-    def _parents(self, oid: str) -> list[str]:
-        """Return a commit's parents; none at the edge of a shallow clone, where its text names some."""
-        with _named(f"cannot read object '{oid}'"):
-            commit = self._repo[oid]
-            return [str(parent) for parent in commit.parent_ids] if isinstance(commit, pygit2.Commit) else []
+    def _is_grafted(self) -> bool:
+        """Tell whether a commit may have other parents than its text names, as in a shallow clone."""
+        return any((self.location.common_dir / name).exists() for name in _GRAFTS)
+
+    def _parents(self, info: CommitInfo) -> tuple[str, ...]:
+        """Return the parents that libgit2 takes a commit to have; it reads the commit once more for that."""
+        with _named(f"cannot read object '{info.oid}'"):
+            commit = self._repo[info.oid]
+            return tuple(map(str, commit.parent_ids)) if isinstance(commit, pygit2.Commit) else ()
 
     # -- refs --------------------------------------------------------------------------
 

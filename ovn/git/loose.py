@@ -28,12 +28,12 @@ def read(common_dir: Path, oid: str) -> tuple[str, bytes] | None:
     return (kind, data) if object_id(kind, data) == oid else None
 
 
-def is_there(common_dir: Path, oid: str) -> bool:
-    """Tell whether a loose object is there; one that a power cut left empty is not."""
+def size(common_dir: Path, oid: str) -> int | None:
+    """Return the bytes of a loose object's file; 0 where a power cut left it empty, None without one."""
     try:
-        return os.stat(_place(common_dir, oid)).st_size > 0  # noqa: PTH116
+        return os.stat(_place(common_dir, oid)).st_size  # noqa: PTH116
     except OSError:
-        return False
+        return None
 
 
 def write(common_dir: Path, kind: str, data: bytes) -> str:
