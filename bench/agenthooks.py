@@ -25,7 +25,7 @@ from ovn import names
 from ovn.agents import ours
 
 PER_TOOL_CALL = 60.0
-STARTS = 3.0
+STARTS = 2.0
 """Each hook is a shell and a Python; what the rules themselves take is the rest."""
 
 CLIS = ("claude", "codex", "gemini")

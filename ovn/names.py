@@ -6,8 +6,6 @@ environment variables are spelled here and nowhere else.
 
 from __future__ import annotations
 
-from ovn.errors import InvalidName
-
 TYPE_CHECKING = False  # typing's own, and re, would cost a git hook half of its time
 if TYPE_CHECKING:
     from datetime import datetime
@@ -223,6 +221,8 @@ def check_name(text: str, what: str = "name") -> str:
     ``HEAD`` and bidi overrides, and a component of 256 bytes fails on disk.
     """
     if not is_name(text):
+        from ovn.errors import InvalidName  # all errors, which an agent's hook has no time for
+
         raise InvalidName(f"not a {what}: {text!r}")
     return text
 
@@ -244,6 +244,8 @@ def slug(text: str) -> str:
 
 
 def _nothing_left(text: str) -> str:
+    from ovn.errors import InvalidName
+
     raise InvalidName(f"nothing is left of {text!r} as a name")
 
 

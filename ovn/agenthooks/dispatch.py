@@ -15,7 +15,7 @@ import os
 import sys
 import time
 
-from ovn import active, myself, names
+from ovn import active, names
 from ovn.agenthooks import dialects, place, reading
 
 TYPE_CHECKING = False
@@ -54,29 +54,33 @@ NO_PROPOSAL = """\
 (Refusal {number} of {most}.)"""
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Handle one event of the CLI that ``arguments`` name; always 0: a hook that fails stops nobody."""
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Handle one event of the CLI that ``arguments`` name; a hook that fails stops nobody."""
     cli = arguments[0] if arguments else ""
     if cli not in dialects.EVENTS:
-        sys.stderr.write(f"git ovn: unknown agent '{cli}'; known are {', '.join(dialects.EVENTS)}\n")
-        return 0
-    raw = sys.stdin.buffer.read(LARGEST)
+        _say(2, f"git ovn: unknown agent '{cli}'; known are {', '.join(dialects.EVENTS)}")
+        return
     here = None
     try:
-        said = reading.loads(raw)
+        said = reading.loads(sys.stdin.buffer.read(LARGEST))
         if not isinstance(said, dict):
             said = {}
         folder = said.get("cwd")
         here = place.find(folder if isinstance(folder, str) and folder else os.getcwd(), environ)
         answer = respond(cli, said, here) if here is not None and here.session else None
+        if answer is not None:
+            import json
+
+            _say(1, json.dumps(answer))
     except Exception as error:  # noqa: BLE001 - the agent works on, and the log says why
         _log(here, f"{cli}: {type(error).__name__}: {error}")
-        return 0
-    if answer is not None:
-        import json
 
-        sys.stdout.write(json.dumps(answer) + "\n")
-    return 0
+
+def _say(fd: int, text: str) -> None:
+    """Write a line, whole and at once: nothing is left to be written when the process ends."""
+    left = f"{text}\n".encode(errors="backslashreplace")
+    while left:
+        left = left[os.write(fd, left) :]
 
 
 def respond(cli: str, said: Said, here: Place) -> Said | None:
@@ -204,6 +208,8 @@ def _child(here: Place, why: str, seconds: float) -> bool:
     """Have ``git ovn agent-hook --keep WHY`` do what takes a git ovn; return whether it did."""
     import subprocess
 
+    from ovn import myself
+
     try:
         done = subprocess.run(
             myself.argv("agent-hook", "--keep", why),
@@ -229,6 +235,8 @@ def _keep_at_times(here: Place, mark: str) -> None:
     """
     import fcntl
     import subprocess
+
+    from ovn import myself
 
     fd = os.open(f"{mark}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
@@ -291,4 +299,4 @@ def _log(here: Place | None, text: str) -> None:
         with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {here.session} {line}\n")
     except OSError as error:
-        sys.stderr.write(f"git ovn: {error}\n")
+        _say(2, f"git ovn: {error}")

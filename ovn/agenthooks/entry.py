@@ -13,4 +13,5 @@ if __name__ == "__main__":
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     from ovn.agenthooks.dispatch import main
 
-    sys.exit(main(sys.argv[1:], os.environ))
+    main(sys.argv[1:], os.environ)
+    os._exit(0)  # at once: what was said is written, and to take an interpreter apart takes 2 ms

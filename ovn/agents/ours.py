@@ -30,8 +30,8 @@ def hook_argv(cli: str) -> list[str]:
 
 
 def hook_line(cli: str) -> str:
-    """Return the same as the line that a CLI hands to a shell."""
-    return shlex.join(hook_argv(cli))
+    """Return the same as the line that a CLI hands to a shell, which it becomes: no process stays to wait."""
+    return f"exec {shlex.join(hook_argv(cli))}"
 
 
 def mcp_argv() -> list[str]:

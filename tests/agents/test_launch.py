@@ -73,7 +73,8 @@ def test_claude_gets_hooks_tools_and_limits_on_its_command_line(task):
     hooks = json.loads(value(words, "--settings"))["hooks"]
     assert set(hooks) == set(claude.HOOKS)
     assert all(
-        shlex.split(one[0]["hooks"][0]["command"]) == ours.hook_argv("claude") for one in hooks.values()
+        shlex.split(one[0]["hooks"][0]["command"]) == ["exec", *ours.hook_argv("claude")]
+        for one in hooks.values()
     )
     server = json.loads(value(words, "--mcp-config"))["mcpServers"]["ovn"]
     assert [server["command"], *server["args"]] == ours.mcp_argv()
@@ -103,7 +104,7 @@ def test_codex_settings_are_toml_and_leave_git_read_only(task):
     assert settings["approval_policy"] == "never"
     assert set(settings["hooks"]) == set(codex.HOOKS)
     commands = {group[0]["hooks"][0]["command"] for group in settings["hooks"].values()}
-    assert [shlex.split(command) for command in commands] == [ours.hook_argv("codex")]
+    assert [shlex.split(command) for command in commands] == [["exec", *ours.hook_argv("codex")]]
     assert settings["hooks"]["SessionEnd"][0]["hooks"][0]["timeout"] == 3
     server = settings["mcp_servers"]["ovn"]
     assert [server["command"], *server["args"]] == ours.mcp_argv()
