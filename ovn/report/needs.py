@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
     from ovn.report.model import Asked, Commit, Feature, Held, Operation, Session, Source
 
-PERSON = frozenset(
-    ("needs-person", "broken-baseline", "unhealthy", "hooks-off", "crash-loop", "disk", "lost-lease")
-)
+PERSON = frozenset(("needs-person", "broken-baseline", "unhealthy", "hooks-off", "crash-loop", "disk"))
 """Stop words after which the next night would end the same way."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ovn.clock import parse_rfc3339
 from ovn.report.model import Verdict
+from ovn.runner import stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,10 +70,6 @@ def clock(moment: str) -> str:
     return f"{parse_rfc3339(moment).astimezone():%H:%M}"
 
 
-GOOD_ENDS = frozenset(("all-done", "until", "max-hours", "max-sessions", "max-cost", "max-tokens", "stopped"))
-"""Ends that a person wished for."""
-
-
 def _tone(features: Sequence[Feature], held: Held | None, life: str, sessions: Sequence[Session]) -> str:
     if life == "running":
         return "running"
@@ -86,4 +83,8 @@ def _tone(features: Sequence[Feature], held: Held | None, life: str, sessions: S
 
 
 def _wished(held: Held | None) -> bool:
-    return held is None or held.run.stop in GOOD_ENDS
+    """Tell whether a person wished for the night's end; of a word that is not known nobody did."""
+    if held is None:
+        return True
+    reason = stop.REASONS.get(held.run.stop or "")
+    return reason is not None and reason.wished

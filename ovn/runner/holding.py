@@ -173,6 +173,6 @@ def _end(night: Night, word: str, detail: str | None, broken: tuple[Broken, ...]
     night.look_for_questions()
     done = sum(one.status == "done" for one in known.values())
     text = f"{done} of {len(known)} features are done; {why}"
-    grade: notify.Severity = "good" if word == "all-done" else "info" if reason.exit_code == 20 else "bad"
+    grade: notify.Severity = "good" if word == "all-done" else "info" if reason.wished else "bad"
     night.notify("end", text, severity=grade, stop=word, exit_code=reason.exit_code, done=done)
     return Ended(ended, why, broken, known)

@@ -21,28 +21,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A way for a night to end: its exit code, and its sentence."""
+    """A way for a night to end: its exit code, its sentence, and whether a person wished for it.
+
+    ``wished``: what was asked for came about, by a limit or by hand. It is no fault of the night's,
+    and nothing has to be mended before the next one.
+    """
 
     exit_code: int
     sentence: str
+    wished: bool
 
+
+WISHED, UNWISHED = True, False
 
 REASONS: dict[str, Reason] = {
-    "all-done": Reason(0, "every feature is done"),
-    "nothing-left": Reason(NeedsPerson.exit_code, "nothing is left that can be worked on without a person"),
-    "until": Reason(RunLimited.exit_code, "the time of --until came"),
-    "max-hours": Reason(RunLimited.exit_code, "the hours of --max-hours are over"),
-    "max-sessions": Reason(RunLimited.exit_code, "as many sessions as --max-sessions allows were held"),
-    "max-cost": Reason(RunLimited.exit_code, "the cost of --max-cost is reached"),
-    "max-tokens": Reason(RunLimited.exit_code, "the tokens of --max-tokens are used"),
-    "agent-limit": Reason(RunLimited.exit_code, "the agent's own limit is reached, and nobody waits for it"),
-    "stopped": Reason(INTERRUPTED, "stopped by a person"),
-    "crash-loop": Reason(CrashLoop.exit_code, "the agent crashed too often without doing anything"),
-    "disk": Reason(Unhealthy.exit_code, "the disk is nearly full"),
-    "unhealthy": Reason(Unhealthy.exit_code, "the machine is not fit for a shift"),
-    "hooks-off": Reason(Unhealthy.exit_code, "the agent's hooks did not run, so nothing guarded it"),
-    "broken-baseline": Reason(Unhealthy.exit_code, "the tests could not say anything before the work"),
-    "needs-person": Reason(NeedsPerson.exit_code, "a person must decide how to go on"),
+    "all-done": Reason(0, "every feature is done", WISHED),
+    "nothing-left": Reason(
+        NeedsPerson.exit_code, "nothing is left that can be worked on without a person", UNWISHED
+    ),
+    "until": Reason(RunLimited.exit_code, "the time of --until came", WISHED),
+    "max-hours": Reason(RunLimited.exit_code, "the hours of --max-hours are over", WISHED),
+    "max-sessions": Reason(
+        RunLimited.exit_code, "as many sessions as --max-sessions allows were held", WISHED
+    ),
+    "max-cost": Reason(RunLimited.exit_code, "the cost of --max-cost is reached", WISHED),
+    "max-tokens": Reason(RunLimited.exit_code, "the tokens of --max-tokens are used", WISHED),
+    "agent-limit": Reason(  # under --no-auto-resume alone
+        RunLimited.exit_code, "the agent's own limit is reached, and nobody waits for it", WISHED
+    ),
+    "stopped": Reason(INTERRUPTED, "stopped by a person", WISHED),
+    "crash-loop": Reason(CrashLoop.exit_code, "the agent crashed too often without doing anything", UNWISHED),
+    "disk": Reason(Unhealthy.exit_code, "the disk is nearly full", UNWISHED),
+    "unhealthy": Reason(Unhealthy.exit_code, "the machine is not fit for a shift", UNWISHED),
+    "hooks-off": Reason(
+        Unhealthy.exit_code, "the agent's hooks did not run, so nothing guarded it", UNWISHED
+    ),
+    "broken-baseline": Reason(
+        Unhealthy.exit_code, "the tests could not say anything before the work", UNWISHED
+    ),
+    "needs-person": Reason(NeedsPerson.exit_code, "a person must decide how to go on", UNWISHED),
 }
 """Each word is what the run's document keeps in ``stop``."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ovn.errors import error_classes
+from ovn.report.needs import PERSON
 from ovn.runner import stop
 from ovn.runner.stop import REASONS, Stopping, ask, clear, read
 
@@ -65,3 +66,12 @@ def test_reasons_have_the_contracts_codes() -> None:
     assert {reason.exit_code for reason in REASONS.values()} <= known
     limits = [word for word, reason in REASONS.items() if reason.exit_code == 20]
     assert limits == ["until", "max-hours", "max-sessions", "max-cost", "max-tokens", "agent-limit"]
+
+
+def test_every_end_is_one_that_a_person_wished_for_or_one_that_somebody_has_to_look_at() -> None:
+    """Here once more, by hand: a new reason must be put on one side."""
+    asked = "all-done until max-hours max-sessions max-cost max-tokens agent-limit stopped"
+    wrong = "nothing-left crash-loop disk unhealthy hooks-off broken-baseline needs-person"
+    assert {word for word, reason in REASONS.items() if reason.wished is True} == set(asked.split())
+    assert {word for word, reason in REASONS.items() if reason.wished is False} == set(wrong.split())
+    assert set(wrong.split()) >= PERSON
