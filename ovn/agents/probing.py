@@ -33,7 +33,8 @@ TESTED = {"claude": "2.1.330", "codex": "0.169.0", "gemini": "0.61.0", "opencode
 """The versions that the tests run against."""
 
 VERSION_SECONDS = 15.0
-HOOK_SECONDS = 30.0
+HOOK_SECONDS = 60.0
+"""As long as a night allows by default; on a busy machine opencode takes 40 to ask its first question."""
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+[\w.-]*")
 
@@ -45,6 +46,14 @@ class Found:
     path: str
     version: str | None
     wrong: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Why no hook was seen to run; ``off``: it began to work, or ended, so they do not."""
+
+    why: str
+    off: bool
 
 
 def find(name: str, environ: Mapping[str, str]) -> Found | None:
@@ -75,9 +84,9 @@ def find(name: str, environ: Mapping[str, str]) -> Found | None:
 
 
 def hooks_run(
-    name: str, settings: Settings, tree: Path, environ: Mapping[str, str], seconds: float = HOOK_SECONDS
-) -> str | None:
-    """Return why no hook of ours ran in the CLI, started in ``tree``; None when one did."""
+    name: str, settings: Settings, tree: Path, environ: Mapping[str, str], seconds: float | None = None
+) -> Unseen | None:
+    """Return why no hook of ours was seen in the CLI, started in ``tree``; None when one ran."""
     with tempfile.TemporaryDirectory(prefix="ovn-probe-") as scratch, _nowhere() as url:
         attempt = Path(scratch) / "probe" / "001"
         attempt.mkdir(parents=True, mode=0o700)
@@ -95,7 +104,7 @@ def hooks_run(
                 start_new_session=True,
             )
             try:
-                return _wait(process, attempt / ours.HOOKS_FILE, seconds, attempt / "said")
+                return _wait(process, attempt / ours.HOOKS_FILE, seconds or HOOK_SECONDS, attempt / "said")
             finally:
                 _end(process)
 
@@ -104,7 +113,7 @@ def _task(attempt: Path) -> Task:
     return Task("probe", "doctor", attempt / "prompt.md", attempt)
 
 
-def _wait(process: subprocess.Popen[bytes], sign: Path, seconds: float, said: Path) -> str | None:
+def _wait(process: subprocess.Popen[bytes], sign: Path, seconds: float, said: Path) -> Unseen | None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         over = process.poll() is not None
@@ -113,9 +122,11 @@ def _wait(process: subprocess.Popen[bytes], sign: Path, seconds: float, said: Pa
         if over:
             break
         time.sleep(0.05)
-    words = said.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
+    words = said.read_text(errors="replace").strip().splitlines()[-1:]
+    if process.returncode is None and not words:
+        return Unseen(f"it put out nothing within {seconds:.0f} s, so nothing is known of them", off=False)
     how = f"it ended with {process.returncode}" if process.returncode is not None else f"{seconds:.0f} s"
-    return f"none ran ({how}); it said: {words[0][:200]}"
+    return Unseen(f"none ran ({how}); it said: {(words or ['nothing'])[0][:200]}", off=True)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

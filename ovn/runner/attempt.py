@@ -6,6 +6,7 @@ whatever dies in between, the next run knows what to look for.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import names
@@ -125,9 +126,12 @@ def carry_out(
         def wished() -> Wish:
             if agent.module.HOOKED and watcher.trouble is None:
                 watcher.look_for_hooks(task.folder, order.limits.start)
-            return wish() or ("stop" if watcher.trouble or watcher.enough else None)
+            over = watcher.trouble or watcher.enough or watcher.unready
+            return wish() or ("stop" if over else None)
 
         outcome = process.watch(order.limits, wish=wished, tick=lambda: watcher.tick(process.written))
+    if watcher.unready and outcome.reason == "stopped" and not wish():
+        outcome = replace(outcome, reason="unready")
     told = past.account(reader, folder)
     watcher.look_for_hooks_at_the_end(folder, told)
     return Result(outcome, agent.module.spent(task), watcher.trouble, told, watcher.enough)
@@ -158,9 +162,11 @@ def words(outcome: Outcome, limits: Limits) -> str:
         return (
             f"exit code {outcome.exit_code}" if outcome.signal is None else f"died by signal {outcome.signal}"
         )
+    within = f"within {limits.start:g} s (session.start_deadline_seconds)" if limits.start else "in time"
     return {
         "silence": f"ended after {limits.silence:g} s of silence" if limits.silence else "",
-        "start": f"ended: no sign of life within {limits.start:g} s" if limits.start else "",
+        "start": f"ended: it put out nothing and gave no other sign of life {within}",
+        "unready": f"ended: it put something out, but neither worked nor ran a hook {within}",
         "wall": "ended: its time was over",
         "stopped": "ended: the run was asked to stop",
     }[outcome.reason]

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from ovn.clock import Clock
 
-Reason = Literal["exited", "silence", "wall", "start", "stopped"]
+Reason = Literal["exited", "silence", "wall", "start", "unready", "stopped"]
+"""``unready``: it put something out in time, but no hook of it ran; who watches it says so."""
 Wish = Literal["stop", "now"] | None
 
 TICK = 0.1

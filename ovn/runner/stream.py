@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 LONGEST = 1 << 20
 """Bytes of one line that are waited for; a longer one holds a file's content, not news."""
 
+WORK = frozenset(("said", "tool", "tool-end", "denied", "usage", "retry", "compacted"))
+"""Events of an agent that has asked its model: by then its first hooks have run, or are off."""
+
 WAITING = 16 << 20
 """Bytes that may wait to be looked at; beyond it the oldest are not looked at at all."""
 
 
 class Stream:
-    """Lines of an agent's output, cut as they come; memory is bounded whatever it prints."""
+    """Lines of an agent's output, cut as they come; memory is bounded whatever it prints.
+
+    ``worked``: what was taken so far tells that it works, not only that it started.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -32,6 +38,7 @@ class Stream:
         self._part = b""
         self._skipping = False
         self._called: deque[str] = deque(maxlen=100)
+        self.worked = False
 
     def hear(self, chunk: bytes) -> None:
         """Take output (called from the thread that reads it)."""
@@ -54,6 +61,7 @@ class Stream:
             lines, self._whole, self._size = self._whole, deque(), 0
         for line in events.lines(b"\n".join(lines)):
             for event in self._reader(line) if line is not None else ():
+                self.worked = self.worked or event.kind in WORK
                 found = self._seen(event, now)
                 if found is not None:
                     yield found

@@ -98,7 +98,7 @@ def _after(night: Night, going: Going, wanted: Order, result: Result) -> End | N
     attempts.record_end(night.store, wanted, outcome, reason, attempts.usage_of(result))
     night.tell(f"{going.feature}: attempt {wanted.number}: {words}, {outcome.seconds:.0f} s")
     night.spend(result.used)
-    if outcome.reason in ("silence", "start"):
+    if outcome.reason in ("silence", "start", "unready"):
         night.notify("stuck", words, session=going.session, feature=going.feature)
     if outcome.survivors:
         shown = ", ".join(f"{pid} ({host.command_line(pid)})" for pid in outcome.survivors)

@@ -69,6 +69,8 @@ class Ears:
 class Watcher:
     """Watches one attempt. ``trouble`` ends the night, ``enough`` only the attempt; both are None or words.
 
+    ``unready`` ends the attempt too: it put something out in time, and nothing tells that it works.
+
     ``note(what, text)`` records a fact, ``tell`` and ``pulse`` are for people, ``look`` looks for
     what else a person must hear.
     """
@@ -96,6 +98,7 @@ class Watcher:
         self.stream = Stream(ears.reader)
         self.trouble: str | None = None
         self.enough: str | None = None
+        self.unready = False
         self._written = 0
         self._noted = post.noted
         self._hooks = False
@@ -131,12 +134,20 @@ class Watcher:
         self._clocks = self._read_clocks()
 
     def look_for_hooks(self, folder: Path, seconds: float | None) -> None:
-        """Note that the agent's hooks are off when none left its sign in time: nothing guards it then."""
+        """Judge an agent of whose hooks none left its sign in time.
+
+        If it works, they are off: nothing guards it. If it only put something out, it may be about
+        to start. One that put out nothing is left to the deadline for a sign of life.
+        """
         if seconds is None or self._hooks or self._store.clock.monotonic() - self._began < seconds:
             return
         self._hooks = (folder / ours.HOOKS_FILE).exists()
-        if not self._hooks:
-            self._end_night("hooks-off", f"no hook of the agent ran within {seconds:g} s")
+        if self._hooks:
+            return
+        if self.stream.worked:
+            self._end_night("hooks-off", f"it works, and no hook of it ran within {seconds:g} s")
+        else:
+            self.unready = self._written > 0
 
     def look_for_hooks_at_the_end(self, folder: Path, told: Account) -> None:
         """Note that an agent worked without our hooks; a quick one was over before any deadline."""

@@ -177,8 +177,9 @@ def _wait(night: Night, _going: Going, at: Standing) -> End | None:
     return (word, None) if word not in (None, "max-sessions") else None
 
 
-def _crash_loop(_night: Night, _going: Going, _at: Standing) -> End | None:
-    return "crash-loop", None
+def _crash_loop(_night: Night, _going: Going, at: Standing) -> End | None:
+    tried = at.session.attempts
+    return "crash-loop", tried[-1].reason or None if tried else None
 
 
 STEPS: dict[str, Callable[[Night, Going, Standing], End | None]] = {

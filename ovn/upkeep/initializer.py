@@ -152,7 +152,7 @@ class _Work:
         session = self._store.view().session(self._session)
         if session is not None and session.ended is None:
             attempts.record_end(self._store, order, result.outcome, words)
-        _refuse_to_go_on(result)
+        _refuse_to_go_on(result, words)
 
     def _watcher(self, order: attempts.Order, ears: Ears) -> Watcher:
         interval = 60 * self._config.session.checkpoint_interval_minutes
@@ -222,12 +222,14 @@ class _Work:
             self._wish.tell(f"the session was not handed off: {refusal}")
 
 
-def _refuse_to_go_on(result: Result) -> None:
+def _refuse_to_go_on(result: Result, words: str) -> None:
     """Raise what no further try can mend."""
     if result.trouble is not None:
         raise Unhealthy(stop.REASONS[result.trouble].sentence)
     if result.outcome.reason == "stopped":
         raise stop.Stopped
+    if result.outcome.reason in ("start", "unready"):
+        raise Unhealthy(f"the agent did not start: {words.removeprefix('ended: ')}")
     told = result.told.trouble
     if told is not None and told.kind in ("fatal-person", "wait-until", "wait-back-off"):
         raise NeedsPerson(f"the agent cannot go on: {redact(told.text)[:500]}", hint="try again later")

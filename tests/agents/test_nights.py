@@ -178,7 +178,9 @@ def test_who_will_not_hand_off_is_held_back_three_times_and_then_ended(night, cl
 def test_the_doctor_sees_whether_hooks_run_and_asks_no_model(night, cli):
     one = night(cli)
     rows = _checks(one)
-    assert (rows[f"agent {cli}"]["verdict"], rows[f"hooks of {cli}"]["verdict"]) == ("ok", "ok"), rows
+    assert [rows[f"{what} {cli}"]["verdict"] for what in ("agent", "hooks of")] == ["ok", "ok"], [
+        rows[f"{what} {cli}"]["text"] for what in ("agent", "hooks of")
+    ]
     assert VERSIONS[cli]["version"] in rows[f"agent {cli}"]["text"]
     if cli in FIRST:
         machines.without_hooks(cli, one.folder / "home")

@@ -151,14 +151,57 @@ def test_a_key_that_is_refused_needs_a_person_and_costs_no_attempt(project, clau
 
 
 def test_hooks_that_are_off_are_found_and_end_the_night(project, claude):
-    """It talks, so only the missing sign in the attempt's folder tells."""
+    """It works, so only the missing sign in the attempt's folder tells."""
     claude(
-        "for _ in range(600): say(type='system'); time.sleep(0.1)",
+        "told = {'model': 'm', 'content': [{'type': 'text', 'text': 'I look at it'}]}\n"
+        "for _ in range(600): say(type='assistant', message=told); time.sleep(0.1)",
         hooked=False,
         session={"start_deadline_seconds": 1},
     )
     said = project.run(code=14)
     assert "hooks did not run" in said
+    assert project.night().watch[-1].text == "it works, and no hook of it ran within 1 s"
+
+
+QUICK = {"max_restarts": 1, "backoff_base_seconds": 0}
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("for _ in range(600): say(type='system'); time.sleep(0.1)", "it put something out, but neither"),
+        ("", "it put out nothing and gave no other sign of life"),
+    ],
+)
+def test_an_agent_that_starts_too_slowly_is_tried_again_and_its_hooks_are_not_blamed(
+    project, claude, tmp_path, script, words
+):
+    """Nothing tells that it works, so nothing tells that hooks are off; it says which deadline it was."""
+    calls = claude(script, hooked=False, session={"start_deadline_seconds": 1}, recovery=QUICK)
+    if not script:
+        program = tmp_path / "bin" / "claude"
+        program.write_text(f"#!/bin/sh\necho '[\"-p\"]' >>{tmp_path}/calls\nexec sleep 60\n")
+    said = project.run(code=21)
+    assert "hooks did not run" not in said
+    why = "within 1 s (session.start_deadline_seconds)"
+    assert f"the agent crashed too often without doing anything: ended: {words}" in said
+    assert why in said
+    assert (project.night().stop, len(calls())) == ("crash-loop", 2)
+    project.check()
+
+
+def test_a_slow_start_once_is_forgiven(project, claude):
+    claude(
+        "if number == 1: time.sleep(60)\n"
+        "open(hooks, 'a').write('x'); open(feature + '.txt', 'w').write('good\\n'); end()",
+        hooked=False,
+        session={"start_deadline_seconds": 2},
+        recovery=QUICK,
+    )
+    project.run(code=0)
+    assert project.statuses() == {"a": "done"}
+    assert project.one("a").attempts == 0
+    project.check()
 
 
 @pytest.mark.slow

@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ovn import names
-from ovn.agents import claude, command
+from ovn.agents import claude, command, ours
 from ovn.agents.usage import Usage
 from ovn.runner import watchdog
 from ovn.runner.watcher import Ears, Post, Watcher
 from ovn.state.store import StateStore
 
 from .test_stream import called, ended
+
+BEGUN = b'{"type": "system", "subtype": "init", "session_id": "x"}\n'
 
 
 class Clock:
@@ -177,9 +179,39 @@ def test_a_mark_of_the_hooks_is_a_checkpoint_of_the_runner(store, repo) -> None:
     assert not mark.exists()
 
 
-def test_hooks_that_left_no_sign_are_noted(store, tmp_path) -> None:
+def late(store, folder, *heard: bytes, written: int = 0) -> Watched:
+    """Return a watcher after the start deadline; ``heard`` is what the agent put out."""
     watched = Watched(store)
-    watched.clock.at += 61
-    watched.watcher.look_for_hooks(tmp_path, 60)
-    assert watched.watcher.trouble == "hooks-off"
-    assert watched.noted == [("hooks-off", "no hook of the agent ran within 60 s")]
+    for chunk in heard:
+        watched.watcher.stream.hear(chunk)
+    watched.pass_time(59, written=written)
+    watched.watcher.look_for_hooks(folder, 60)
+    assert (watched.watcher.trouble, watched.watcher.unready) == (None, False)
+    watched.pass_time(2, written=written)
+    watched.watcher.look_for_hooks(folder, 60)
+    return watched
+
+
+def test_an_agent_that_works_and_runs_no_hook_has_its_hooks_off(store, tmp_path) -> None:
+    watched = late(store, tmp_path, BEGUN, called("Bash"), written=200)
+    assert (watched.watcher.trouble, watched.watcher.unready) == ("hooks-off", False)
+    assert watched.noted == [("hooks-off", "it works, and no hook of it ran within 60 s")]
+
+
+@pytest.mark.parametrize("heard", [b"npm warn: deprecated\n", BEGUN])
+def test_an_agent_that_has_only_put_something_out_is_not_ready_and_its_hooks_are_not_blamed(
+    store, tmp_path, heard
+) -> None:
+    watched = late(store, tmp_path, heard, written=len(heard))
+    assert (watched.watcher.trouble, watched.watcher.unready, watched.noted) == (None, True, [])
+
+
+def test_an_agent_that_has_put_out_nothing_is_left_to_its_start_deadline(store, tmp_path) -> None:
+    watched = late(store, tmp_path)
+    assert (watched.watcher.trouble, watched.watcher.unready, watched.noted) == (None, False, [])
+
+
+def test_a_hook_that_ran_in_time_is_all_that_is_asked(store, tmp_path) -> None:
+    (tmp_path / ours.HOOKS_FILE).touch()
+    watched = late(store, tmp_path, BEGUN, called("Bash"), written=200)
+    assert (watched.watcher.trouble, watched.watcher.unready) == (None, False)

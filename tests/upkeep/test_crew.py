@@ -97,12 +97,24 @@ def test_others_are_looked_at_when_asked(repo, machine):
 def test_a_probe_that_hangs_is_ended_with_all_it_started(repo, machine, tmp_path):
     mark = tmp_path / "pid"
     environ = machine("claude", f"sleep 300 & echo $! > {mark}; wait")
-    why = probing.hooks_run("claude", Settings(), repo.path, environ, seconds=2)
-    assert why.startswith("none ran (2 s)")
+    found = probing.hooks_run("claude", Settings(), repo.path, environ, seconds=2)
+    assert found == probing.Unseen("it put out nothing within 2 s, so nothing is known of them", off=False)
     end = time.monotonic() + 20
     while mark.exists() and _lives(mark.read_text().strip()):
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_a_cli_that_talks_and_runs_no_hook_has_them_off_and_one_that_is_silent_is_only_slow(
+    repo, machine, monkeypatch
+):
+    monkeypatch.setattr(probing, "HOOK_SECONDS", 3.0)
+    talking = rows(repo, machine("claude", VERSION + "echo thinking; sleep 60"), every=True)[
+        "hooks of claude"
+    ]
+    assert (talking.verdict, talking.text) == ("fail", "none ran (3 s); it said: thinking")
+    silent = rows(repo, machine("claude", VERSION + "sleep 60"), every=True)["hooks of claude"]
+    assert (silent.verdict, silent.text.partition(",")[0]) == ("warn", "it put out nothing within 3 s")
 
 
 def _lives(pid: str) -> bool:
