@@ -21,6 +21,7 @@ from ovn.recovery.facts import Us
 from ovn.redaction import redact
 from ovn.runner import attempt as attempts
 from ovn.runner import sole, stop
+from ovn.runner.janitor import Janitor
 from ovn.runner.process import Limits
 from ovn.runner.watcher import Post, Watcher
 from ovn.shift import closing, starting
@@ -46,7 +47,11 @@ SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Who initializes (``agent`` with its ``name``), and who is told how it goes."""
+    """Who initializes (``agent`` with its ``name``), and who is told how it goes.
+
+    ``run`` is the mark of its processes, ``janitor`` who ends them if this process is killed;
+    ``initialize`` fills both in.
+    """
 
     agent: Agent
     name: str
@@ -54,6 +59,8 @@ class Wish:
     limits: checkpoints.Limits = checkpoints.Limits()
     tell: Callable[[str], None] = field(default=lambda _: None)
     pulse: Callable[[str], None] = field(default=lambda _: None)
+    run: str = ""
+    janitor: Callable[..., None] = field(default=lambda *_: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +84,16 @@ def initialize(store: StateStore, config: Config, wish: Wish) -> Made:
     # the commit that ends it holds the configuration itself, which the hooks keep from agents;
     # ``untouchable`` does instead
     open_ = replace(config, enforcement=replace(config.enforcement, protect_registry=False))
-    with sole.held(location.local, location.worktree) as place:
+    run = names.new_id(store.clock.now())
+    with (
+        sole.held(location.local, location.worktree) as place,
+        Janitor(location.local, location.worktree, run, store.clock) as janitor,
+    ):
         begun = starting.start(store, open_, _opening(wish))
         place.name(begun.session.id)
         file = stop.stop_file(location.local, begun.session.id)
         with stop.Stopping(file, begun.session.id) as stopping:
-            work = _Work(store, open_, wish, begun, stopping)
+            work = _Work(store, open_, replace(wish, run=run, janitor=janitor.tell), begun, stopping)
             try:
                 found = work.until_valid()
                 return work.take_over(found)
@@ -147,6 +158,7 @@ class _Work:
             agent,
             wish=self._stopping.wish,
             watch=lambda ears: self._watcher(order, ears),
+            tell=self._wish.janitor,
         )
         words = attempts.words(result.outcome, order.limits)
         session = self._store.view().session(self._session)
@@ -171,7 +183,7 @@ class _Work:
     def _order(self, number: int, wrong: tuple[str, ...]) -> attempts.Order:
         wanted = self._config.session
         return attempts.Order(
-            run=self._session,
+            run=self._wish.run,
             session=self._session,
             generation=self._generation,
             feature="",

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from ovn import config
+from ovn import config, host
 from ovn.checks import trust
 from ovn.state.store import StateStore
 
@@ -185,6 +188,51 @@ def test_before_the_first_commit_the_baseline_is_the_first_commit(ovn, make_repo
     assert "not made" not in said.err
     assert repo.git("rev-list", "--count", "HEAD") == "1"
     assert repo.git("status", "--porcelain") == ""
+
+
+# -- killed ----------------------------------------------------------------------------------------
+
+LEAVING = f"""{sys.executable} - <<'END'
+import os, subprocess, sys, time
+code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(300)"
+subprocess.Popen([sys.executable, "-c", code, "../child"])
+subprocess.Popen([sys.executable, "-c", code, "../daemon"], start_new_session=True)
+open("../scratch", "w").write(os.environ["TMPDIR"])
+time.sleep(300)
+END"""
+
+
+def test_nothing_of_its_agent_lives_on_when_it_is_killed_and_it_can_be_begun_again(ovn, repo, project):
+    """By ``kill -9``: the janitor of a night ends the child, the daemon, and removes the folder."""
+    folder = project(f"[ -e ../killed ] || {LEAVING}\n{proposing(GOOD)}")
+    line = [sys.executable, "-I", "-m", "ovn", "init", "--agent", "command", "--spec", "SPEC.md"]
+    begun = subprocess.Popen(
+        line, cwd=repo.path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        pids = [int(_awaited(folder / name)) for name in ("child", "daemon")]
+        scratch = Path(_awaited(folder / "scratch"))
+        assert all(host.process_start(pid) is not None for pid in pids)
+        assert scratch.is_dir()
+    finally:
+        begun.kill()
+        begun.wait()
+    end = time.monotonic() + 20
+    while any(host.process_start(pid) is not None for pid in pids) or scratch.exists():
+        assert time.monotonic() < end, "what the initializer started lives on"
+        time.sleep(0.02)
+    (folder / "killed").touch()
+    ovn("init", "--agent", "command", "--spec", "SPEC.md")
+    assert sorted(view(repo).features()) == ["parser", "printer"]
+    assert repo.git("status", "--porcelain") == ""
+
+
+def _awaited(path: Path) -> str:
+    end = time.monotonic() + 30
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < end, f"{path.name} never came"
+        time.sleep(0.02)
+    return path.read_text()
 
 
 # -- refused before anything is written ----------------------------------------------------------
