@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ovn import __version__
+from ovn.cli import verbs
 from ovn.cli.context import Context, state_home
 from ovn.cli.output import Output
 from ovn.clock import SYSTEM, rfc3339
@@ -121,7 +122,7 @@ def _named(error: BaseException, args: Sequence[str]) -> OvnError:
     if isinstance(error, OvnError):
         return error
     if isinstance(error, click.ClickException):
-        return _usage(error)
+        return _usage(error, args)
     if isinstance(error, OSError) and error.errno in FROM_ERRNO:
         cls, words = FROM_ERRNO[error.errno]
         return cls(f"{words}: '{error.filename}'" if error.filename else words)
@@ -139,12 +140,13 @@ def _too_old() -> OvnError | None:
     return None
 
 
-def _usage(error: click.ClickException) -> UsageError:
-    """Return click's complaint in git's manner; every one of them is exit 129."""
-    message = error.format_message().rstrip(".")
-    context = getattr(error, "ctx", None)
-    hint = f"see '{context.command_path} -h'" if context else "see 'git ovn -h'"
-    return UsageError(message[:1].lower() + message[1:], hint=hint)
+def _usage(error: click.ClickException, args: Sequence[str]) -> UsageError:
+    """Return click's complaint in git's manner: one line; every one of them is exit 129."""
+    message = " ".join(error.format_message().rstrip(".").split())
+    context = getattr(error, "ctx", None)  # click's parser gives none where an option lacks its value
+    verb = next((word for word in args if word in verbs.table()), "")
+    asked = context.command_path if context else f"git ovn {verb}".rstrip()
+    return UsageError(message[:1].lower() + message[1:], hint=f"see '{asked} -h'")
 
 
 def _bug(error: BaseException, args: Sequence[str]) -> OvnError:

@@ -91,6 +91,17 @@ class TestFrame:
             (["--frob"], "error: no such option '--frob'\nhint: see 'git ovn -h'\n"),
             (["-C"], "error: no folder given for '-C'\n"),
             (["help", "a", "b"], "error: got unexpected extra argument (b)\nhint: see 'git ovn help -h'\n"),
+            (
+                ["morning", "--since"],
+                "error: option '--since' requires an argument\nhint: see 'git ovn morning -h'\n",
+            ),
+            (
+                ["completion"],
+                (
+                    "error: missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish\n"
+                    "hint: see 'git ovn completion -h'\n"
+                ),
+            ),
             (["a\x1b]0;owned\x07"], None),
         ],
     )
