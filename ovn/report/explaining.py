@@ -58,9 +58,7 @@ def explain(store: StateStore, text: str, *, session: str | None = None) -> Expl
         return Explanation("checkpoint", checkpoint.id, tuple(_of_checkpoint(view, checkpoint)))
     info = _commit(store, text)
     if info is None:
-        raise NotFound(
-            f"no feature, checkpoint or commit '{text}'", hint="see 'git ovn feature list' and 'git ovn list'"
-        )
+        raise NotFound(f"no feature, checkpoint or commit '{text}'", hint=_elsewhere(view, text))
     state = view.commit
     if state is not None and store.objects.is_ancestor(info.oid, state):
         return Explanation("state", info.oid, tuple(_of_state(store, info)))
@@ -76,6 +74,15 @@ def _checkpoint(store: StateStore, text: str, session: str | None) -> Checkpoint
         return checkpoints.resolve(text, known, session=session, worktree=store.location.worktree)
     except (NotFound, InvalidName):
         return None
+
+
+def _elsewhere(view: View, text: str) -> str:
+    """Return where to look for what is none of the three: other ids stand beside theirs in every report."""
+    if view.run(text) is not None:
+        return f"it is a night: 'git ovn morning --run {text}'"
+    if view.session(text) is not None:
+        return f"it is a session: 'git ovn session show {text}'"
+    return "see 'git ovn feature list' and 'git ovn list'"
 
 
 def _commit(store: StateStore, text: str) -> CommitInfo | None:

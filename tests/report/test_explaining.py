@@ -74,6 +74,14 @@ def test_what_names_nothing_is_refused(night, what):
         explain(night.store, what)
 
 
+def test_the_id_of_a_session_or_of_a_night_leads_to_what_shows_it(night):
+    run = gather(night.store).runs[0].run
+    for what, hint in ((run.id, f"git ovn morning --run {run.id}"), ("s-1", "git ovn session show s-1")):
+        with pytest.raises(NotFound) as refused:
+            explain(night.store, what)
+        assert hint in (refused.value.hint or "")
+
+
 def test_the_json_obeys_its_schema_and_hostile_texts_are_harmless(hostile, monkeypatch, capsys):
     monkeypatch.chdir(hostile.repo.path)
     capsys.readouterr()
