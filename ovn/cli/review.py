@@ -57,13 +57,14 @@ def command(
     from ovn.cli import reading
     from ovn.errors import Refused
     from ovn.report import gather
-    from ovn.report.reviewing import chosen
+    from ovn.report.reviewing import chosen, one_way_each
 
     if context.session:
         raise Refused("a session does not review its own work", hint="a person does, from a shell")
     reading.fold(context)
     night = gather(context.store, run=run)
     wanted = {"roll-back": taken, "keep": kept, "hold": held}
+    one_way_each(wanted)
     chosen(night, [one for several in wanted.values() for one in several])
     found = chosen(night, features)
     acts = _Acts(context, night, dry_run=dry_run, force=force)
@@ -132,7 +133,8 @@ class _Acts:
         words = "made" if made.made else "would be made" if self._dry_run else "is there already"
         below = f", on top of {', '.join(made.below)}" if made.below else ""
         whole = " (with all of the night up to it)" if made.stands == "whole" else ""
-        out.line(Painted(f"kept {feature.id}", "green"), f": branch {made.name} {words}{below}{whole}")
+        done = "would keep" if self._dry_run else "kept"
+        out.line(Painted(f"{done} {feature.id}", "green"), f": branch {made.name} {words}{below}{whole}")
         if file is not None:
             out.hint(f"git push REMOTE {made.name}; the text for the pull request is in {file}")
 
@@ -158,7 +160,8 @@ class _Acts:
         if not self._dry_run:
             reviewing.remember(self._context.store, feature.id, "hold")
         if not self._context.json:
-            self._context.out.line(Painted(f"held {feature.id}", "yellow"), ": it stays as it is")
+            done = "would hold" if self._dry_run else "held"
+            self._context.out.line(Painted(f"{done} {feature.id}", "yellow"), ": it stays as it is")
         return reviewing.Done(feature.id, "hold", self._dry_run)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ovn import host, names
 from ovn.clock import rfc3339
-from ovn.errors import Conflict, NotFound, Refused
+from ovn.errors import Conflict, NotFound, Refused, UsageError
 from ovn.frozen import dataclass
 from ovn.git.gc import gc_guard
 from ovn.git.picking import pick
@@ -21,7 +21,7 @@ from ovn.report import work
 from ovn.report.model import Feature  # noqa: TC001 - codec and tools/outputs.py read the annotations
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ovn.report.model import Commit, Night
     from ovn.state.store import StateStore
@@ -112,6 +112,18 @@ def chosen(night: Night, wanted: Sequence[str]) -> list[Feature]:
                 hint=f"those with commits: {', '.join(known)}" if known else "see 'git ovn morning'",
             )
     return [known[one] for one in wanted]
+
+
+def one_way_each(wanted: Mapping[str, Sequence[str]]) -> None:
+    """Raise UsageError for a feature that is given to two ways (``keep``, ``hold``, ...) at once."""
+    ways: dict[str, str] = {}
+    for way, features in wanted.items():
+        for one in features:
+            other = ways.setdefault(one, way)
+            if other != way:
+                raise UsageError(
+                    f"feature '{one}' is given to --{other} and to --{way}", hint="decide for one of them"
+                )
 
 
 def standing(feature: Feature) -> list[Commit]:

@@ -98,7 +98,10 @@ def test_a_branch_that_is_there_is_never_moved(night, review):
 def test_a_dry_run_changes_nothing(night, review):
     before = night.repo.git("for-each-ref")
     out, _ = review("--keep", "lexer", "--hold", "parser", "--dry-run")
-    assert "branch review/lexer would be made" in out
+    assert out.splitlines() == [
+        "would keep lexer: branch review/lexer would be made",
+        "would hold parser: it stays as it is",
+    ]
     review("--roll-back", "printer", "--dry-run")
     refs = [line for line in night.repo.git("for-each-ref").splitlines() if "overnight/state" not in line]
     assert refs == [line for line in before.splitlines() if "overnight/state" not in line]
@@ -147,6 +150,13 @@ def test_one_name_that_is_wrong_stops_all_of_it(night, review):
     _, err = review("--keep", "lexer", "--hold", "nope", code=128)
     assert "no commit of feature 'nope'" in err
     assert night.repo.git("branch", "--list", "review/*") == ""
+
+
+def test_two_ways_for_one_feature_are_refused_before_anything_is_done(night, review):
+    _, err = review("--keep", "lexer", "--keep", "printer", "--roll-back", "lexer", code=129)
+    assert "'lexer' is given to --roll-back and to --keep" in err
+    assert night.repo.git("branch", "--list", "review/*") == ""
+    review("--keep", "lexer", "--keep", "lexer", "--dry-run")
 
 
 def test_a_session_does_not_review_its_own_work(night, review, monkeypatch):
