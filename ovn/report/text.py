@@ -65,7 +65,8 @@ def _backed(source: Source) -> Piece:
 
 def _head(night: Night) -> Iterator[Row]:
     yield ((words.title(night), "bold"),)
-    yield ((words.subtitle(night), "dim"),)
+    if subtitle := words.subtitle(night):
+        yield ((subtitle, "dim"),)
     mark = night.runs[-1].source if night.runs else None
     yield ((night.verdict.text, TONES[night.verdict.tone]), *([" ", _backed(mark)] if mark else []))
     if night.runs and night.runs[-1].limits:

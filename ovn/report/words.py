@@ -72,7 +72,7 @@ def title(night: Night) -> str:
 
 
 def subtitle(night: Night) -> str:
-    """Return when it was, how long, where, by whom, and what it cost."""
+    """Return when it was, how long, where, by whom, and what it cost; nothing of what never was."""
     parts = []
     if night.started:
         end = f" to {when(night.ended)}" if night.ended else ""
@@ -83,7 +83,8 @@ def subtitle(night: Night) -> str:
         run = night.runs[-1].run
         branch = (run.branch or "a detached HEAD").removeprefix("refs/heads/")
         parts += [f"branch {branch}", f"agent {run.agent}"]
-    parts.append(f"{len(night.sessions)} session{'' if len(night.sessions) == 1 else 's'}")
+    if night.runs or night.sessions:
+        parts.append(f"{len(night.sessions)} session{'' if len(night.sessions) == 1 else 's'}")
     used = [money(night.cost_usd) if night.cost_usd else "", tokens(night.tokens)]
     return ", ".join([*parts, *(word for word in used if word)])
 
