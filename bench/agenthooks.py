@@ -42,15 +42,12 @@ def main(rounds: int) -> int:
         top = in_session(Path(folder) / "work", 0).top
         environ = environment(Path(folder))
         found = {cli: turns(cli, top, environ, rounds) for cli in CLIS}
-        bare = statistics.median(timed(start_python)[1] * 1e3 for _ in range(rounds))
     print(f"{rounds} tool calls each, with the hooks and without: median of the differences")
     figures = []
-    for cli, (wall, cpu) in found.items():
+    for cli, (wall, cpu, bare) in found.items():
         figures.append(Figure(f"two hooks of a tool call, {cli}", wall, PER_TOOL_CALL, "ms"))
         figures.append(Figure(f"two hooks of a tool call, {cli}, CPU", cpu, PER_TOOL_CALL, "ms"))
-        figures.append(
-            Figure(f"the same against two Pythons that do nothing, {cli}", cpu / (2 * bare), STARTS)
-        )
+        figures.append(Figure(f"the same against two Pythons that do nothing, {cli}", cpu / bare, STARTS))
     return judge(figures)
 
 
@@ -64,19 +61,21 @@ def environment(folder: Path) -> dict[str, str]:
     return {**plain, **own, names.ENV_CONTEXT: str(attempt / "prompt.md")}
 
 
-def turns(cli: str, top: Path, environ: dict[str, str], rounds: int) -> tuple[float, float]:
-    """Return the median of the milliseconds that hooks add to a tool call: by the wall, of the CPU."""
+def turns(cli: str, top: Path, environ: dict[str, str], rounds: int) -> tuple[float, float, float]:
+    """Return medians of milliseconds: what hooks add to a call, by the wall and of the CPU; two Pythons."""
     before, after = EVENTS.get(cli, ("PreToolUse", "PostToolUse"))
     said = [json.dumps({"cwd": str(top), "hook_event_name": name, **TOOL}) for name in (before, after)]
     line = ours.hook_line(cli)
-    wall, cpu = [], []
+    wall, cpu, bare = [], [], []
     for number in range(rounds + 1):
         off = timed(lambda: tool(top, environ))
         on = timed(lambda: hooked(line, said, top, environ))
+        twice = timed(start_python)[1] + timed(start_python)[1]
         if number:  # the first one fills caches
             wall.append(1e3 * (on[0] - off[0]))
             cpu.append(1e3 * (on[1] - off[1]))
-    return statistics.median(wall), statistics.median(cpu)
+            bare.append(1e3 * twice)
+    return statistics.median(wall), statistics.median(cpu), statistics.median(bare)
 
 
 def start_python() -> None:
