@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 TESTED = {"claude": "2.1.330", "codex": "0.169.0", "gemini": "0.61.0", "opencode": "1.18.33"}
 """The versions that the tests run against."""
 
-VERSION_SECONDS = 15.0
+VERSION_SECONDS = 30.0
 HOOK_SECONDS = 60.0
 """As long as a night allows by default; on a busy machine opencode takes 40 to ask its first question."""
 

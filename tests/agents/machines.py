@@ -167,8 +167,15 @@ def subscribed(cli: str, environ: dict[str, str]) -> None:
         environ["CLAUDE_CODE_OAUTH_TOKEN"] = "dummy"
 
 
-def without_hooks(cli: str, home: Path) -> None:
+def without_hooks(cli: str, home: Path, environ: dict[str, str]) -> None:
     """Turn the CLI's hooks off, as a person may have done."""
+    if cli == "gemini":
+        path = home / ".gemini" / "settings.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "hooksConfig": {"enabled": False}}))
+        return
+    if cli == "opencode":
+        environ["OPENCODE_PURE"] = "1"  # what its option --pure sets: no plugins
+        return
     if cli == "claude":
         path = home / ".claude" / "settings.json"
         path.parent.mkdir(exist_ok=True)

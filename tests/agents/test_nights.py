@@ -150,10 +150,10 @@ def test_a_stream_that_hangs_is_found_ended_and_resumed(night, cli):
     assert "XYLOPHONE" in json.dumps(one.asked["pass"][-1])
 
 
-@pytest.mark.parametrize("cli", FIRST)
+@pytest.mark.parametrize("cli", EVERY)
 def test_hooks_that_a_person_turned_off_are_found_and_said(night, cli):
     one = night(cli)
-    machines.without_hooks(cli, one.folder / "home")
+    machines.without_hooks(cli, one.folder / "home", one.environ)
     one.feature("pass", "P0", one.shell("echo good > pass.txt"))
     assert one.run() == 14, one.log
     assert "the agent's hooks did not run, so nothing guarded it" in one.log
@@ -183,7 +183,7 @@ def test_the_doctor_sees_whether_hooks_run_and_asks_no_model(night, cli):
     ]
     assert VERSIONS[cli]["version"] in rows[f"agent {cli}"]["text"]
     if cli in FIRST:
-        machines.without_hooks(cli, one.folder / "home")
+        machines.without_hooks(cli, one.folder / "home", one.environ)
         assert _checks(one)[f"hooks of {cli}"]["verdict"] == "fail"
     assert one.stub.requests == []
 
