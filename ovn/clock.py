@@ -45,14 +45,17 @@ class SystemClock:
 
 SYSTEM = SystemClock()
 
-_TO_MILLISECONDS = len("2026-11-22T03:04:05.678")
+_TWO = tuple(f"{number:02}" for number in range(100))
+"""Numbers as two digits."""
 
 
 def rfc3339(moment: datetime) -> str:
     """Return ``2026-11-22T03:04:05.678Z``: UTC, milliseconds, sorts as text."""
     now = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    # not strftime, which takes ten times as long: every record has a time
-    return f"{now.isoformat(timespec='milliseconds')[:_TO_MILLISECONDS]}Z"
+    # every record has a time: ``isoformat`` takes twice as long, and ``strftime`` twenty times
+    date = f"{_TWO[now.year // 100]}{_TWO[now.year % 100]}-{_TWO[now.month]}-{_TWO[now.day]}"
+    milli = now.microsecond // 1000
+    return f"{date}T{_TWO[now.hour]}:{_TWO[now.minute]}:{_TWO[now.second]}.{_TWO[milli // 10]}{milli % 10}Z"
 
 
 def parse_rfc3339(text: str) -> datetime:
