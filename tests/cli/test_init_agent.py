@@ -176,6 +176,30 @@ def test_proposed_commands_are_written_where_init_left_them_open(ovn, repo, tmp_
     assert not any(one["trusted"] for one in rows)
 
 
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        ("echo 'npm warn deprecated'", "it put something out, but neither worked nor ran a hook within 2 s"),
+        ("", "it put out nothing and gave no other sign of life within 2 s"),
+    ],
+)
+def test_an_agent_that_starts_too_slowly_is_said_to_and_its_hooks_are_not_blamed(
+    ovn, repo, tmp_path, monkeypatch, says, words
+):
+    program = tmp_path / "bin" / "opencode"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{says}\nexec sleep 60\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    wanted = {"agent": {"name": "opencode"}, "session": {"start_deadline_seconds": 2}}
+    repo.write(".overnight/config.yaml", json.dumps(wanted))
+    repo.commit("configure")
+    repo.write("SPEC.md", "A parser.\n")
+    said = ovn("init", "--agent", "opencode", "--spec", "SPEC.md", code=14)
+    assert f"the agent did not start: {words} (session.start_deadline_seconds)" in said.err
+    assert repo.git("for-each-ref", "refs/ovn/lease") == ""
+
+
 def test_before_the_first_commit_the_baseline_is_the_first_commit(ovn, make_repo, tmp_path, monkeypatch):
     repo = make_repo(tmp_path / "unborn", commit=False)
     monkeypatch.chdir(repo.path)

@@ -146,6 +146,28 @@ def test_a_failed_night_reads_as_one(teller):
     )
 
 
+ENDS = {
+    "all-done": "good",
+    "agent-limit": "good",
+    "stopped": "good",
+    "disk": "mixed",
+    "a-later-word": "mixed",
+}
+
+
+@pytest.mark.parametrize("stop", ENDS)
+def test_an_end_that_a_person_wished_for_is_no_blemish(teller, stop):
+    """Beside work that is done; a word that this version does not know is nobody's wish."""
+    teller.feature("a")
+    teller.run()
+    teller.session("s-1", "a")
+    teller.attempt("s-1", 1, "a", {"a": "1\n"})
+    teller.proven("s-1", "a")
+    teller.handoff("s-1", next=["rest"])
+    teller.end(stop, "it ended", sessions=["s-1"])
+    assert gather(teller.store).verdict.tone == ENDS[stop]
+
+
 def test_a_repository_where_nothing_happened_says_so(teller):
     found = gather(teller.store)
     assert (found.life, found.verdict.tone, found.features, found.needs) == ("none", "empty", (), ())
