@@ -88,7 +88,7 @@ TYPE_TWICE = re.compile(
     """,
     re.VERBOSE,
 )
-"""Code that raises unless a value is of one type (which may not be null), and then asks again whether it is."""
+"""Code that raises unless a value is of one type (not null), and then asks again whether it is."""
 
 NULL = re.compile(
     r"if not isinstance\((\w+), \(NoneType\)\):\n +raise Invalid\(.*\)\n +(\w+_any_of_count\d+) \+= 1"

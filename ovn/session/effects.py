@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Work:
-    """A function with what to call it with. (No dataclass, nor is ``Invoke``: each step makes one.)"""
+    """A function with what to call it with; no dataclass, nor is ``Invoke``: each step makes one."""
 
     __slots__ = ("args", "function", "kwargs")
 
