@@ -90,11 +90,15 @@ class Night:
         features.add(self.store, features.PERSON, name, feature=name, verify=verify, priority=priority)
         self.plan[name] = list(steps)
 
-    def begin(self, *args: str) -> subprocess.Popen[str]:
-        """Begin a night; its output goes to ``night.log``."""
+    def trust(self) -> None:
+        """Allow everything that could run, and what the agent may do."""
         book = trust.Book(Path(os.environ["XDG_STATE_HOME"]) / "git-ovn", self.repo.location)
         known = self.store.view().features().values()
         book.allow(trust.items(self.repo.location, config.load(self.repo.path, {}), known))
+
+    def begin(self, *args: str) -> subprocess.Popen[str]:
+        """Begin a night; its output goes to ``night.log``."""
+        self.trust()
         with (self.folder / "night.log").open("a") as out:
             return subprocess.Popen(
                 [sys.executable, "-m", "ovn.cli.main", "run", *args],

@@ -196,7 +196,7 @@ def _checks(one):
 PROPOSAL = {"features": [{"id": "parser", "title": "Parse", "verify": ["test -f parser.py"]}]}
 
 
-@pytest.mark.parametrize("cli", FIRST)
+@pytest.mark.parametrize("cli", [*FIRST, pytest.param("gemini", marks=pytest.mark.more)])
 def test_the_initializer_is_held_to_its_file_and_told_what_is_wrong(night, cli):
     """It wants to stop with nothing done, then writes what is invalid, then what is right."""
     one = night(cli)
@@ -209,6 +209,7 @@ def test_the_initializer_is_held_to_its_file_and_told_what_is_wrong(night, cli):
         one.write(file, json.dumps(PROPOSAL)),
     ]
     one.repo.write("SPEC.md", "# A parser\n")
+    one.trust()
     done = one.ovn("init", "--agent", cli, "--spec", "SPEC.md")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "refused: features: needs at least 1 items" in done.stderr
