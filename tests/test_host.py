@@ -103,6 +103,7 @@ def test_processes_are_found_by_a_mark_in_their_environment():
         [sys.executable, "-c", script], env={**os.environ, name: value}, stdout=subprocess.PIPE
     ) as process:
         daemon = int(process.stdout.readline())
+        process.wait(10)
         try:
             assert host.processes_with_environment(mark) == [daemon]
             assert host.processes_with_environment(mark + "x") == []

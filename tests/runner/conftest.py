@@ -28,6 +28,7 @@ class Project:
 
     repo: Any
     folder: Path
+    measuring: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -65,7 +66,8 @@ class Project:
         return [sys.executable, "-m", "ovn.cli.main", "run", *args]
 
     def environ(self, **extra: str) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **extra}
+        path = os.pathsep.join(filter(None, sys.path))
+        return {**os.environ, **self.measuring, "PYTHONPATH": path, **extra}
 
     def run(self, *args: str, code: int | None = 0, env: dict[str, str] | None = None) -> str:
         """Hold a night and return what it said; fails unless it ends with ``code``."""
@@ -144,10 +146,10 @@ class Project:
 
 
 @pytest.fixture
-def project(repo, tmp_path: Path) -> Project:
+def project(repo, tmp_path: Path, measuring: dict[str, str]) -> Project:
     """Return a project without features, whose agent writes 'good' into the feature's file."""
     StateStore.open(repo.location).init("demo")
-    made = Project(repo, tmp_path)
+    made = Project(repo, tmp_path, measuring)
     made.configure(
         agent={"name": "command", "argv": ["sh", str(tmp_path / "agent.sh"), "{feature}", "{prompt_file}"]},
         budget={"max_attempts_per_feature": 3},
