@@ -100,9 +100,9 @@ class Scale:
     begin: datetime
     end: datetime
 
-    def x(self, moment: datetime) -> float:
-        """Return where a moment lies; what is outside lies on the border."""
-        part = (moment - self.begin) / (self.end - self.begin)
+    def x(self, moment: datetime, before: float = 0.0) -> float:
+        """Return where a moment lies, or so many seconds before it; what is outside lies on the border."""
+        part = ((moment - self.begin).total_seconds() - before) / (self.end - self.begin).total_seconds()
         return LEFT + min(max(part, 0.0), 1.0) * (WIDTH - LEFT - RIGHT)
 
 
@@ -115,8 +115,17 @@ class Pen:
     zone: tzinfo
 
     def bar(self, begin: str, end: str) -> tuple[float, float]:
-        """Return where a bar begins and its width: never too thin to be seen, never beyond the border."""
-        left, right = self.scale.x(parse_rfc3339(begin)), self.scale.x(parse_rfc3339(end))
+        """Return where a bar begins and its width."""
+        return self._seen(self.scale.x(parse_rfc3339(begin)), self.scale.x(parse_rfc3339(end)))
+
+    def took(self, seconds: float, end: str) -> tuple[float, float]:
+        """Return the bar of what took so many seconds until then."""
+        moment = parse_rfc3339(end)
+        return self._seen(self.scale.x(moment, seconds), self.scale.x(moment))
+
+    @staticmethod
+    def _seen(left: float, right: float) -> tuple[float, float]:
+        """Return begin and width: never too thin to be seen, never beyond the border."""
         width = max(right - left, THINNEST)
         return min(left, WIDTH - RIGHT - width), width
 

@@ -22,15 +22,20 @@ MOST = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step that ended. Times as text; ``outcome``: done or failed; ``error`` in one line."""
+    """One step that ended, and how long it took; ``outcome``: done or failed; ``error`` in one line."""
 
     number: int
     name: str
-    started: str
     ended: str
+    seconds: float
     outcome: str
     attempts: int = 1
     error: str = ""
+
+    @property
+    def started(self) -> str:
+        """When it began; made when it is asked for, which is seldom: a night has many thousand steps."""
+        return rfc3339(parse_rfc3339(self.ended) - timedelta(seconds=self.seconds))
 
 
 class Shelf:
@@ -59,18 +64,12 @@ def step(seq: int, record: Record) -> Step:
     return Step(
         number=seq,
         name=str(data["name"]),
-        started=_before(record["at"], data.get("seconds")),
         ended=record["at"],
+        seconds=float(data.get("seconds") or 0.0),
         outcome=str(data["outcome"]),
         attempts=int(data.get("attempts") or 1),
         error=_words(data.get("error")),
     )
-
-
-def _before(moment: str, seconds: Any) -> str:
-    if not seconds:
-        return moment
-    return rfc3339(parse_rfc3339(moment) - timedelta(seconds=float(seconds)))
 
 
 def _words(error: Any) -> str:

@@ -145,7 +145,7 @@ def _say_attempt(pen: Pen) -> Callable[[Attempt], tuple[str, str]]:
 
 
 def _place_step(pen: Pen) -> Callable[[Step], Placed]:
-    return lambda one: (*pen.bar(one.started, one.ended), TONES.get(one.outcome, "bad"))
+    return lambda one: (*pen.took(one.seconds, one.ended), TONES.get(one.outcome, "bad"))
 
 
 def _say_step(pen: Pen) -> Callable[[Step], tuple[str, None]]:

@@ -65,7 +65,7 @@ def nights(draw) -> tuple[Night, dict[str, list[Step]]]:
             )
         )
         steps[name] = [
-            Step(n, "x", at(m), at(m + 1), end) for n, (m, end) in enumerate(zip(moments, ends, strict=True))
+            Step(n, "x", at(m + 1), 1.0, end) for n, (m, end) in enumerate(zip(moments, ends, strict=True))
         ]
     gaps = []
     for name in draw(st.lists(st.sampled_from(names or ["-"]), max_size=6)):
@@ -113,7 +113,7 @@ def test_every_failed_attempt_led_to_something_in_words(made):
 @given(st.integers(1, 20_000))
 @settings(max_examples=5)
 def test_however_many_steps_there_are_a_lane_has_no_more_shapes_than_an_eye_can_tell_apart(count):
-    steps = {"s": [Step(n, "x", at(n), at(n + 0.5), "done" if n % 3 else "failed") for n in range(count)]}
+    steps = {"s": [Step(n, "x", at(n + 0.5), 0.5, "done" if n % 3 else "failed") for n in range(count)]}
     drawing = layout(night(session(steps=count)), steps, UTC)
     shapes = [one for one in drawing.lanes[0].shapes if one.kind == "step"]
     assert sum(one.count for one in shapes) == count
