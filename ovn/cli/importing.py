@@ -90,9 +90,10 @@ def _tell(context: Context, plan: Plan, *, dry_run: bool) -> None:
     )
     unproven = [one.id for one in plan.added if not one.verify]
     if unproven:
-        context.out.hint(
-            f"{len(unproven)} have no verify commands: git ovn feature edit {unproven[0]} --verify COMMAND"
-        )
+        way = f"'git ovn feature edit {unproven[0]} --verify COMMAND'"
+        context.out.hint(f"without a verify command: {len(unproven)}; {way}")
+    if not (plan.documents or plan.unchanged):
+        context.out.hint("no feature was found there; see 'git ovn import -h' for the layouts that are known")
     if not dry_run:
         _tell_trust(context, plan)
 
@@ -109,6 +110,5 @@ def _tell_trust(context: Context, plan: Plan) -> None:
         context.out.warning(str(error))
         return
     if count:
-        context.out.hint(
-            f"{count} verify commands run once you allow them: 'git ovn trust --show', 'git ovn trust'"
-        )
+        what = "1 verify command runs" if count == 1 else f"{count} verify commands run"
+        context.out.hint(f"{what} once you allow it: 'git ovn trust --show', 'git ovn trust'")

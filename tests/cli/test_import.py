@@ -33,7 +33,7 @@ def test_a_folder_is_taken_over(ovn, store, repo, earlier):
     assert (found.status, found.claimed, found.evidence) == ("pending", True, None)
     assert said.out.startswith("A  a  A  (called done there; pending until it is verified)\n")
     assert "claude-progress.txt' may say the same in another layout" in said.err
-    assert "1 verify commands run once you allow them" in said.err
+    assert "1 verify command runs once you allow it" in said.err
     assert repo.read(".overnight/config.yaml").decode() == (
         'project: "bot"\nsession: {"max_runtime_hours": 8}\ncommands: {"baseline": "pytest -q"}\n'
     )
@@ -226,3 +226,9 @@ def test_an_empty_folder_says_what_was_looked_for(ovn, store, tmp_path):
 
 def test_a_file_that_is_none_is_refused(ovn, store):
     assert "no file 'nowhere'" in ovn("import", "nowhere", code=128).err
+
+
+def test_a_text_that_lists_no_feature_is_said_to_hold_none(ovn, store, tmp_path):
+    (tmp_path / "claude-progress.txt").write_text("Session 1: made the login page\n")
+    said = ovn("import", str(tmp_path / "claude-progress.txt"))
+    assert "no feature was found there" in said.err
