@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 JSON_VERSION = 1
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 COOKIE = "ovn-token"
+WORDS = {"Not Found": "there is no such page", "Method Not Allowed": "this address takes no such request"}
+"""What to say instead of HTTP's own phrases."""
 
 _log = logging.getLogger(__name__)
 
@@ -184,7 +186,8 @@ class Pages:
     async def wrong(self, request: Request, error: Exception) -> Response:
         """Say what is wrong with an address, a form or a method."""
         assert isinstance(error, HTTPException)  # noqa: S101  it is registered for these alone
-        return self._sorry(request, error.status_code, str(error.detail), dict(error.headers or {}))
+        text = WORDS.get(str(error.detail), str(error.detail))
+        return self._sorry(request, error.status_code, text, dict(error.headers or {}))
 
     async def failed(self, request: Request, error: Exception) -> Response:
         """Say what reading the state raised."""

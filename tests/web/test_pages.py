@@ -10,6 +10,7 @@ import pytest
 
 from ovn.report import gather
 from ovn.session import questions
+from ovn.web.render import UNKNOWN
 
 from . import nights
 
@@ -126,6 +127,13 @@ def test_a_night_can_be_read_from_link_to_link(serve, store):
     assert "git ovn rollback s3/0001" in pages["/checkpoint/s3/0001"]
 
 
+def test_a_cost_that_nobody_measured_is_not_shown_as_nothing_spent(serve, store):
+    nights.night(store)
+    text = serve().ask("/night/latest").text
+    assert "$0.00" not in text
+    assert f"· {UNKNOWN} ·" not in text
+
+
 def test_hostile_names_are_shown_and_do_nothing(serve, store):
     nights.night(store, text=nights.HOSTILE)
     pages = crawl(serve(token="x" * 20, answers=True))
@@ -151,6 +159,7 @@ def test_what_is_not_here_is_404_as_a_page_and_as_json(serve, store, path):
     assert (page.status, plain.status) == (404, 404)
     check(page.text)
     assert plain.json["error"]["status"] == 404
+    assert plain.json["error"]["message"].startswith(("no ", "there is no such page"))
 
 
 def test_a_night_that_goes_on_says_so_and_draws_to_now(serve, store):
