@@ -64,7 +64,11 @@ def test_a_daemon_without_mark_group_or_parent_does_not_outlive_its_agent(tmp_pa
     wait = "import time\nwhile not os.path.exists('pid') or not open('pid').read(): time.sleep(0.01)\n"
     script.write_text(textwrap.dedent(DAEMON) + wait)
     launch = Launch(
-        (sys.executable, str(script)), tmp_path, {"PATH": os.environ["PATH"]}, "run-1", tmp_path / "log" / "a"
+        (sys.executable, str(script)),
+        tmp_path,
+        {"PATH": os.environ["PATH"]},
+        f"run-cage-{os.getpid()}",
+        tmp_path / "log" / "a",
     )
     with AgentProcess(launch) as process:
         if process.cage is None:

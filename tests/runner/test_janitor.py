@@ -19,6 +19,9 @@ from ovn.runner import janitor
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
+RUN = f"run-janitor-{os.getpid()}"
+"""Marks are looked for on the whole machine: no other test, and nobody else's, may have the same."""
+
 # A runner: hires a janitor, starts an agent that leaves in every way, and waits to be killed.
 RUNNER = """
 import os, sys, time
@@ -26,11 +29,11 @@ from pathlib import Path
 from ovn.clock import SYSTEM
 from ovn.runner.janitor import Janitor
 from ovn.runner.process import AgentProcess, Launch, Limits
-folder = Path(sys.argv[1])
-with Janitor(folder, "main", "run-1", SYSTEM) as hired:
+folder, run = Path(sys.argv[1]), sys.argv[2]
+with Janitor(folder, "main", run, SYSTEM) as hired:
     (folder / "janitor-pid").write_text(str(hired.pid))
     launch = Launch((sys.executable, str(folder / "agent.py")), folder, dict(PATH=os.environ["PATH"]),
-                    "run-1", folder / "log" / "a.log")
+                    run, folder / "log" / "a.log")
     with AgentProcess(launch, tell=hired.tell) as process:
         process.open()
         process.watch(Limits())
@@ -66,7 +69,7 @@ def killed(tmp_path: Path):
     """Kill a runner whose agent is at work; return the folder with everybody's pids."""
     (tmp_path / "agent.py").write_text(AGENT)
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    runner = subprocess.Popen([sys.executable, "-c", RUNNER, str(tmp_path)], env=environ)
+    runner = subprocess.Popen([sys.executable, "-c", RUNNER, str(tmp_path), RUN], env=environ)
     for name in ("janitor-pid", "child", "daemon", "scratch"):
         wait_for(tmp_path / name)
     runner.send_signal(signal.SIGKILL)
@@ -76,7 +79,7 @@ def killed(tmp_path: Path):
 
 def test_nothing_of_a_killed_runner_lives_on_nor_does_the_janitor(killed: Path) -> None:
     """The child, which only lost its parent; a daemon in a session of its own; the folder."""
-    bystander = subprocess.Popen(SLEEP, env={names.ENV_RUN: "run-11"})
+    bystander = subprocess.Popen(SLEEP, env={names.ENV_RUN: f"{RUN}x"})
     try:
         for name in ("child", "daemon", "janitor-pid"):
             assert gone(int((killed / name).read_text())), name
@@ -88,7 +91,7 @@ def test_nothing_of_a_killed_runner_lives_on_nor_does_the_janitor(killed: Path) 
 
 
 def test_the_next_runner_of_the_tree_waits_for_the_janitor_of_the_last(killed: Path) -> None:
-    with janitor.Janitor(killed, "main", "run-1", SYSTEM):
+    with janitor.Janitor(killed, "main", RUN, SYSTEM):
         assert host.process_start(int((killed / "janitor-pid").read_text())) is None
         assert host.process_start(int((killed / "daemon").read_text())) is None
 
@@ -99,15 +102,15 @@ def test_one_that_never_ends_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     with (tmp_path / janitor.FOLDER / "main").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(LeaseHeld, match="still being ended"):
-            janitor.Janitor(tmp_path, "main", "run-1", SYSTEM)
-    with janitor.Janitor(tmp_path, "main", "run-1", SYSTEM):
+            janitor.Janitor(tmp_path, "main", RUN, SYSTEM)
+    with janitor.Janitor(tmp_path, "main", RUN, SYSTEM):
         pass
 
 
 def test_a_night_that_ends_well_ends_nothing(tmp_path: Path) -> None:
-    marked = subprocess.Popen(SLEEP, env={names.ENV_RUN: "run-1"})
+    marked = subprocess.Popen(SLEEP, env={names.ENV_RUN: RUN})
     try:
-        with janitor.Janitor(tmp_path, "main", "run-1", SYSTEM) as hired:
+        with janitor.Janitor(tmp_path, "main", RUN, SYSTEM) as hired:
             pid = hired.pid
         assert host.process_start(pid) is None
         assert marked.poll() is None
@@ -125,13 +128,13 @@ def test_what_was_freed_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_a_command_of_the_project_is_ended_with_its_runner(tmp_path: Path) -> None:
-    command = subprocess.Popen(SLEEP, env={names.ENV_COMMAND: "run-1"}, start_new_session=True)
-    janitor.clean_up("run-1", [])
+    command = subprocess.Popen(SLEEP, env={names.ENV_COMMAND: RUN}, start_new_session=True)
+    janitor.clean_up(RUN, [])
     assert command.wait() == -signal.SIGTERM
 
 
 def test_a_janitor_that_was_killed_is_not_missed(tmp_path: Path) -> None:
-    with janitor.Janitor(tmp_path, "main", "run-1", SYSTEM) as hired:
+    with janitor.Janitor(tmp_path, "main", RUN, SYSTEM) as hired:
         os.kill(hired.pid, signal.SIGKILL)
         assert gone(hired.pid)
         hired.tell("free")

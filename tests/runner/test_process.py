@@ -17,8 +17,11 @@ from ovn.errors import Unhealthy
 from ovn.runner import ending
 from ovn.runner.process import AgentProcess, Launch, Limits, Outcome, Signs, overrun, sweep_scratch
 
+RUN = f"run-process-{os.getpid()}"
+"""Marks are looked for on the whole machine: no other test, and nobody else's, may have the same."""
 
-def agent(tmp_path: Path, code: str, *, run: str = "run-1", beat: Path | None = None) -> Launch:
+
+def agent(tmp_path: Path, code: str, *, run: str = RUN, beat: Path | None = None) -> Launch:
     """Return the launch of a Python program."""
     script = tmp_path / "agent.py"
     script.write_text(textwrap.dedent(code))
@@ -80,7 +83,7 @@ def test_an_agent_sees_its_world_and_no_more(tmp_path: Path) -> None:
     outcome = run(launch)
     lines = outcome.log.read_text().splitlines()
     assert lines[0] == str(sorted(["OVN_RUN_ID", "PATH", "PYTHONUNBUFFERED", "TEMP", "TMP", "TMPDIR"]))
-    assert lines[1:] == [f"True {tmp_path} ''", "[] run-1", "to stderr"]
+    assert lines[1:] == [f"True {tmp_path} ''", f"[] {RUN}", "to stderr"]
     assert (outcome.exit_code, outcome.signal, outcome.reason) == (3, None, "exited")
     assert outcome.written == outcome.log.stat().st_size
     assert outcome.seconds < 10
@@ -111,7 +114,7 @@ def test_a_launch_that_is_given_up_starts_nothing(tmp_path: Path) -> None:
     ("program", "words"), [("/no/such/agent", "was not found"), ("/etc", "permission denied")]
 )
 def test_a_program_that_cannot_start_is_named(tmp_path: Path, program: str, words: str) -> None:
-    launch = Launch((program,), tmp_path, {"PATH": "/usr/bin"}, "run-1", tmp_path / "a.log")
+    launch = Launch((program,), tmp_path, {"PATH": "/usr/bin"}, RUN, tmp_path / "a.log")
     with AgentProcess(launch) as process, pytest.raises(Unhealthy, match=words):
         process.open()
 
@@ -238,9 +241,9 @@ def test_its_temporary_folder_goes_with_it(tmp_path: Path, monkeypatch: pytest.M
     outcome = run(agent(tmp_path, code))
     folder = Path(outcome.log.read_text().strip())
     assert (folder.parent, folder.exists()) == (tmp_path, False)
-    (tmp_path / "ovn-run-1-left").mkdir()
+    (tmp_path / f"ovn-{RUN}-left").mkdir()
     (tmp_path / "ovn-run-2-other").mkdir()
-    sweep_scratch("run-1")
+    sweep_scratch(RUN)
     assert [path.name for path in tmp_path.glob("ovn-*")] == ["ovn-run-2-other"]
 
 
@@ -249,7 +252,7 @@ SUPERVISOR = """
     from pathlib import Path
     sys.path[:0] = {path!r}
     from ovn.runner.process import AgentProcess, Launch, Limits
-    launch = Launch(({python!r}, "agent.py"), Path("."), {{"PATH": "/usr/bin:/bin"}}, "run-9", Path("a.log"))
+    launch = Launch(({python!r}, "agent.py"), Path("."), {{"PATH": "/usr/bin:/bin"}}, {run!r}, Path("a.log"))
     with AgentProcess(launch) as process:
         open("recorded", "w").write(f"{{process.pid}} {{process.process_start}}")
         process.open()
@@ -261,7 +264,7 @@ def supervised(tmp_path: Path, code: str) -> tuple[subprocess.Popen[bytes], endi
     """Start a supervisor of an agent in a process that can be killed."""
     (tmp_path / "agent.py").write_text(textwrap.dedent(code))
     (tmp_path / "supervisor.py").write_text(
-        textwrap.dedent(SUPERVISOR).format(path=sys.path, python=sys.executable)
+        textwrap.dedent(SUPERVISOR).format(path=sys.path, python=sys.executable, run=RUN)
     )
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
     process = subprocess.Popen([sys.executable, "supervisor.py"], cwd=tmp_path, env=environ)
@@ -275,7 +278,7 @@ def test_kill_9_of_the_runner_takes_the_agent_with_it(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     assert gone(recorded.pid)
-    assert ending.end_marked("run-9", [recorded]) == 0
+    assert ending.end_marked(RUN, [recorded]) == 0
 
 
 def test_what_outlives_a_killed_runner_is_ended_by_the_next(tmp_path: Path) -> None:
@@ -285,7 +288,7 @@ def test_what_outlives_a_killed_runner_is_ended_by_the_next(tmp_path: Path) -> N
     process.kill()
     process.wait()
     assert host.process_start(daemon) is not None
-    assert ending.end_marked("run-9", [recorded]) >= 1
+    assert ending.end_marked(RUN, [recorded]) >= 1
     assert gone(daemon)
     assert gone(recorded.pid)
-    assert ending.end_marked("run-9", [recorded]) == 0
+    assert ending.end_marked(RUN, [recorded]) == 0
