@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -26,7 +27,8 @@ from ovn.state.store import StateStore
 
 CONFIG = Config()
 AT = "2026-11-22T03:04:05.678Z"
-RUN = "20261122-abcd"
+RUN = names.new_id(datetime(2026, 11, 22, tzinfo=UTC))
+"""Another one in each process: marks are looked for on the whole machine."""
 
 
 @pytest.fixture
