@@ -1,9 +1,11 @@
-"""How text, durations and sizes are shown to people, in a terminal as well as on a page.
+"""How text, times, durations and sizes are shown to people, in a terminal as well as on a page.
 
 Whatever a repository or an agent wrote may try to steer what shows it, or to deceive its reader.
 """
 
 from __future__ import annotations
+
+from ovn.clock import parse_rfc3339
 
 # The marks that turn the direction of text around, and the two line ends that are not '\n':
 # with them a label can look like another one (CVE-2021-42574, "Trojan Source").
@@ -46,6 +48,11 @@ def duration(seconds: float) -> str:
     if whole < 60:
         return f"{whole} s"
     return f"{minutes} min {left} s" if whole < 3600 else f"{hours} h {minutes_left} min"
+
+
+def when(moment: str) -> str:
+    """Return a moment that ``rfc3339`` wrote, with its day, in this machine's zone: ``3 Jan 00:38``."""
+    return f"{parse_rfc3339(moment).astimezone():%-d %b %H:%M}"
 
 
 def size(count: int) -> str:

@@ -9,6 +9,7 @@ import click
 from ovn.cli import porcelain
 from ovn.cli.options import json_option
 from ovn.cli.output import Painted
+from ovn.shown import when
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 ATTENTION = frozenset(("ask-a-person", "take-over-lease", "restore-checkpoint", "roll-back-feature"))
 """Verdicts that ``--exit-code`` counts as something to be looked at."""
 
+
+STOP = "git ovn stop"
+"""What the table of recovery says of a session that somebody works in."""
 
 MOST = 3
 """Lines that one kind of thing gets on the one screen; ``--json`` has all of them."""
@@ -85,7 +89,16 @@ def _lines(told: Mapping[str, Any]) -> Iterator[tuple[Piece, ...]]:
     following = told["next"]
     if following["feature"]:
         yield (f"next up:     {following['feature']}",)
-    yield "do:          ", Painted(following["command"], "green"), f"  ({told['reason']})"
+    command, reason = advice(told)
+    yield "do:          ", Painted(command, "green"), f"  ({reason})"
+
+
+def advice(told: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what to do, and why: nobody is advised to stop a night that is well."""
+    command = told["next"]["command"]
+    if command == STOP and told["run"] and told["run"]["alive"]:
+        return "git ovn watch", f"the night is at work; '{STOP}' ends it"
+    return command, told["reason"]
 
 
 def _of_session(told: Mapping[str, Any]) -> Iterator[tuple[Piece, ...]]:
@@ -93,7 +106,7 @@ def _of_session(told: Mapping[str, Any]) -> Iterator[tuple[Piece, ...]]:
     if session is None:
         yield ("session:     none",)
         return
-    state = session["state"] + (f" until {session['until']}" if session["until"] else "")
+    state = session["state"] + (f" until {when(session['until'])}" if session["until"] else "")
     run = f", run {session['run']}" if session["run"] else ""
     yield "session:     ", Painted(session["id"], "bold"), f"  {state}, {session['kind']}{run}"
     feature = told["feature"]
@@ -112,7 +125,7 @@ def _of_night(run: Mapping[str, Any] | None) -> Iterator[tuple[Piece, ...]]:
     if run is None:
         return
     stands = "goes on; this work tree is its own" if run["alive"] else "its runner is gone"
-    until = f", until {run['deadline']}" if run["deadline"] else ""
+    until = f", until {when(run['deadline'])}" if run["deadline"] and run["alive"] else ""
     spent = f", {run['cost_usd']:.2f} USD" if run["cost_usd"] else ""
     yield "night:       ", Painted(run["id"], "bold"), f"  {stands}{until}{spent}"
 

@@ -175,7 +175,7 @@ def _standing(now: Now) -> str:
     if now.run is None:
         return f"no night is going on; {_counts(now)}"
     stands = "goes on" if now.alive else "its runner is gone: 'git ovn run' takes it up"
-    until = f", until {_clock(now.deadline)}" if now.deadline else ""
+    until = f", until {_clock(now.deadline)}" if now.deadline and now.alive else ""
     return f"night {now.run} {stands}{until}" + (f", {now.cost_usd:.2f} USD" if now.cost_usd else "")
 
 

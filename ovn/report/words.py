@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ovn import baseline as baselines
-from ovn.clock import parse_rfc3339
 from ovn.report.verdict import clock
 from ovn.shown import duration
+from ovn.shown import when as when  # noqa: PLC0414  exported: the words of a report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,11 +54,6 @@ def status(word: str) -> str:
 def source(one: Source) -> str:
     """Return what a person can look up: a short commit, or the name of a tag, checkpoint or document."""
     return one.id[:SHORT] if one.kind == "commit" else one.id.removeprefix("refs/tags/")
-
-
-def when(moment: str) -> str:
-    """Return a moment with its day, in this machine's zone."""
-    return f"{parse_rfc3339(moment).astimezone():%-d %b %H:%M}"
 
 
 def title(night: Night) -> str:

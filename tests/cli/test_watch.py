@@ -13,24 +13,42 @@ import jsonschema
 from rich.console import Console
 
 from ovn import features, myself, resources
+from ovn.cli.status import advice
 from ovn.cli.watch import screen
 from ovn.model.documents import Run
 from ovn.report import live
-from ovn.runner import runs
+from ovn.runner import runs, sole
+from ovn.shown import when
 
 AT = "2026-01-02T22:00:00.000Z"
 RUN = "20260102-abcd"
 
 
-def begin(store) -> None:
+def begin(store, deadline: str | None = None) -> None:
     features.add(store, features.PERSON, "Parse \x1b[31mit\u202e", feature="parser")
-    runs.begin(store, Run(1, RUN, "running", AT, "main", None, None, "command", features=("parser",)))
+    runs.begin(store, Run(1, RUN, "running", AT, "main", None, None, "command", features=("parser",),
+                          deadline=deadline))  # fmt: skip
 
 
 def test_without_a_night_it_says_how_it_stands_and_ends(ovn, store):
     said = ovn("watch")
     assert said.out.splitlines()[0] == "demo  no night is going on; no features"
     assert "init: demo" in said.out
+
+
+def test_status_says_until_when_a_night_goes_on_and_no_time_for_one_without_a_runner(ovn, store):
+    begin(store, deadline=AT)
+    with sole.held(store.location.local, "main") as held:
+        held.name(RUN)
+        assert f"goes on; this work tree is its own, until {when(AT)}\n" in ovn("status").out
+    assert f"{RUN}  its runner is gone\n" in ovn("status").out
+
+
+def test_nobody_is_advised_to_stop_a_night_that_is_well():
+    told = {"run": {"alive": True}, "next": {"command": "git ovn stop"}, "reason": "a lease is held"}
+    assert advice(told) == ("git ovn watch", "the night is at work; 'git ovn stop' ends it")
+    assert advice(told | {"run": None}) == ("git ovn stop", "a lease is held")
+    assert advice(told | {"next": {"command": "git ovn answer"}})[0] == "git ovn answer"
 
 
 def test_as_json_it_is_the_published_document(ovn, store):
@@ -46,7 +64,7 @@ def test_as_json_it_is_the_published_document(ovn, store):
 
 
 def test_lines_come_as_things_happen_and_end_with_the_night(repo, store):
-    begin(store)
+    begin(store, deadline=AT)
     process = subprocess.Popen(
         myself.argv("watch", "--interval", "0.1"),
         cwd=repo.path,
@@ -54,7 +72,7 @@ def test_lines_come_as_things_happen_and_end_with_the_night(repo, store):
         stderr=subprocess.PIPE,
     )
     first = process.stdout.readline().decode()
-    assert first.startswith(f"demo  night {RUN} its runner is gone")
+    assert first == f"demo  night {RUN} its runner is gone: 'git ovn run' takes it up\n"
     features.block(store, features.PERSON, "parser", "no \x1b]0;x\x07way")
     runs.end(store, RUN, "all-done", 0, "every feature is done")
     out, err = process.communicate(timeout=60)
