@@ -122,7 +122,10 @@ def test_killed_while_it_recovers_the_one_after_recovers(repo: Repo, store: Stat
     check(repo, said, in_doubt=4)
 
 
-@pytest.mark.parametrize("kills", [12, pytest.param(200, marks=pytest.mark.slow)])
+MANY = 500 if os.environ.get("OVN_TEST_SIZE") == "long" else 60
+
+
+@pytest.mark.parametrize("kills", [12, pytest.param(MANY, marks=pytest.mark.slow)])
 def test_four_writers_killed_at_random_instants_lose_nothing(
     repo: Repo, store: StateStore, tmp_path: Path, kills: int
 ) -> None:
