@@ -129,6 +129,8 @@ def test_what_was_freed_is_forgotten(tmp_path: Path) -> None:
 
 def test_a_command_of_the_project_is_ended_with_its_runner(tmp_path: Path) -> None:
     command = subprocess.Popen(SLEEP, env={names.ENV_COMMAND: RUN}, start_new_session=True)
+    while not host.processes_with_environment(f"{names.ENV_COMMAND}={RUN}"):
+        time.sleep(0.01)  # the kernel shows its environment a little after it has become the program
     janitor.clean_up(RUN, [])
     assert command.wait() == -signal.SIGTERM
 

@@ -59,8 +59,9 @@ def test_a_disk_that_fills_while_the_agent_works_ends_the_night_in_order(
 
 def test_a_pulse_is_felt_while_the_agent_works(project: Project) -> None:
     project.feature("a")
+    project.agent("sleep 0.5; echo good > a.txt")
     _, said = hold(project)
-    assert any(line.startswith("a: attempt 1, 0 s, ") for line in said)
+    assert any(line.startswith("a: attempt 1, ") and line.endswith(" bytes") for line in said)
 
 
 def test_a_checkpoint_that_fails_is_told_and_survived(

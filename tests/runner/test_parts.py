@@ -55,13 +55,20 @@ def ended(reason: str, exit_code: int | None = None, sign: int | None = None) ->
     return Outcome(exit_code, sign, reason, 1.0, Path("log"))
 
 
+WITHIN = "within 60 s (session.start_deadline_seconds)"
+
+
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
         (ended("exited", 0), "exit code 0"),
         (ended("exited", None, 9), "died by signal 9"),
         (ended("silence", None, 2), "ended after 600 s of silence"),
-        (ended("start", None, 15), "ended: no sign of life within 60 s"),
+        (ended("start", None, 15), f"ended: it put out nothing and gave no other sign of life {WITHIN}"),
+        (
+            ended("unready", None, 15),
+            f"ended: it put something out, but neither worked nor ran a hook {WITHIN}",
+        ),
         (ended("wall", 0), "ended: its time was over"),
         (ended("stopped", 0), "ended: the run was asked to stop"),
     ],
