@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 TYPE_CHECKING = False  # typing's own costs a hook 10 ms
 if TYPE_CHECKING:
@@ -99,17 +100,41 @@ def processes_with_environment(mark: str) -> list[int]:
     users are invisible and left out. Linux only; elsewhere the list is empty.
     """
     needle = b"\0" + mark.encode() + b"\0"
-    found = []
-    for name in os.listdir("/proc") if not MACOS else ():  # noqa: PTH208
-        if not name.isdigit():
-            continue
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()] if not MACOS else []  # noqa: PTH208
+    found, starting = _looked_at(pids, needle)
+    for _ in range(_LOOKS if starting else 0):
+        time.sleep(_BETWEEN_LOOKS)
+        more, starting = _looked_at(starting, needle)
+        found += more
+    return sorted(found)
+
+
+_LOOKS, _BETWEEN_LOOKS = 5, 0.002
+"""More looks at a process that starts a program, and the seconds between them."""
+
+
+def _looked_at(pids: list[int], needle: bytes) -> tuple[list[int], list[int]]:
+    """Return who holds it, and who shows no environment: so does a process while it starts a program."""
+    found, blank = [], []
+    for pid in pids:
         try:
-            environ = _read(f"/proc/{name}/environ")
+            environ = _read(f"/proc/{pid}/environ")
         except OSError:  # gone meanwhile, or another user's
             continue
-        if needle in b"\0" + environ and process_start(int(name)) is not None:
-            found.append(int(name))
-    return found
+        if needle in b"\0" + environ and process_start(pid) is not None:
+            found.append(pid)
+        elif not environ and _has_program(pid):
+            blank.append(pid)
+    return found, blank
+
+
+def _has_program(pid: int) -> bool:
+    """Tell a process from a zombie and from a thread of the kernel's."""
+    try:
+        os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115
+    except OSError:
+        return False
+    return True
 
 
 def processes_in_group(pgid: int) -> list[int]:
