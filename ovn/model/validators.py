@@ -4275,6 +4275,8 @@ def _seconds(data, name_prefix="data"):
         raise Invalid(name_prefix + " must be number")
     if data < 0:
         raise Invalid(name_prefix + " must be bigger than or equal to 0")
+    if data > 1000000000:
+        raise Invalid(name_prefix + " must be smaller than or equal to 1000000000")
     return data
 
 def _oid(data, name_prefix="data"):
