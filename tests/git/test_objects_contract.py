@@ -659,6 +659,7 @@ def test_of_many_who_create_a_ref_one_wins(opener, location, repo, tmp_path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_what_is_written_beside_a_looping_gc_is_whole(opener, location, repo):
     """Unreferenced objects, a commit, then a ref, as a checkpoint does it; gc prunes all the while.

@@ -90,6 +90,7 @@ def fresh(factory, face):
     return Runner(repo.location, face, Clock())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("face", FACES)
 @settings(max_examples=150 if LONG else 20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
@@ -116,6 +117,7 @@ def test_any_prefix_killed_and_resumed_gives_the_same(tmp_path_factory, face, ca
     assert sum(world.ran.values()) <= sum(before.values()) + deaths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("face", FACES)
 def test_every_single_prefix_gives_the_same(tmp_path_factory, face):
     calls = [("step", "a"), ("retry", 1), ("nest", [("fail", "b"), ("key", 1)]), ("large", 2), ("note", "x")]
@@ -242,6 +244,7 @@ class Night(RuleBasedStateMachine):
             assert len(self.runner.records("note")) == sum(kind == "note" for kind, _ in self.calls)
 
 
+@pytest.mark.slow
 def test_a_night_of_steps_checkpoints_rollbacks_and_crashes(tmp_path_factory):
     class OneNight(Night):
         factory = tmp_path_factory
@@ -308,7 +311,7 @@ with DurableSession.start("s", repo=top) as session:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [1, 3] if LONG else [2])
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_every_crash_point_the_program_ends_as_if_nothing_had_been(
     repo, ready, tmp_path, point, count

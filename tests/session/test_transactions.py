@@ -236,6 +236,7 @@ async def perform(session, repo, acts, count):
             session.commit(f"c{mark}")
 
 
+@pytest.mark.slow
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=st.lists(ACTS, min_size=1, max_size=4), kills=st.lists(st.integers(1, 30), max_size=2))
 def test_nested_transactions_killed_anywhere_are_as_the_model_says(tmp_path_factory, acts, kills):

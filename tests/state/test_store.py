@@ -493,6 +493,7 @@ def together(*jobs: Callable[[], None]) -> None:
     assert [process.exitcode for process in processes] == [0] * len(jobs)
 
 
+@pytest.mark.slow
 def test_eight_processes_on_one_branch_lose_nothing(
     repo: Repo, location: Location, store: StateStore, night: Night, again: Callable[[], StateStore]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -19,6 +21,7 @@ from ovn.model import records
 from ovn.model.documents import Feature
 from ovn.state.store import StateStore
 
+LONG = os.environ.get("OVN_TEST_SIZE") == "long"
 AT = "2026-11-22T23:00:00.000Z"
 SESSIONS = st.sampled_from(["s-1", "s-2"])
 FEATURES = st.sampled_from(["x", "y"])
@@ -145,5 +148,6 @@ class Store(RuleBasedStateMachine):
         assert view.damaged == []
 
 
+@pytest.mark.slow
 class TestStore(Store.TestCase):
-    settings = settings(max_examples=30, stateful_step_count=20)
+    settings = settings(max_examples=1000 if LONG else 30, stateful_step_count=20)
