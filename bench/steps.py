@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 ALL = [1000, 10_000, 100_000]
 ROUNDS = 3
+QUICK_ROUNDS = 9
+"""Turns where one takes half a second: of three, one slow turn of a disk would be the figure."""
+
+QUICK = 1000
 RESUMED = {10_000: 0.5, 100_000: 1.5}
 """Steps -> seconds that resuming at half of them may take."""
 
@@ -73,7 +77,7 @@ def small(place: Path, count: int) -> Iterator[Figure]:
     """Yield what a step costs against the floors; they take turns, medians count."""
     times: dict[str, list[float]] = {name: [] for name in FLOORS}
     runs: dict[str, list[_ours.Run]] = {"sync": [], "batched": []}
-    for turn in range(ROUNDS):
+    for turn in range(QUICK_ROUNDS if count <= QUICK else ROUNDS):
         for name, floor in FLOORS.items():
             times[name].append(floor(place, count))
         for mode, found in runs.items():
