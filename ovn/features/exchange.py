@@ -207,7 +207,9 @@ def _one(item: Json, keys: tuple[str, ...], where: str) -> str:
         raise InvalidDocument(f"{where}: must be a mapping, not {type(item).__name__}")
     found = next((item[key] for key in keys if isinstance(item.get(key), str) and item[key].strip()), None)
     if found is None:
-        raise InvalidDocument(f"{where}: the field '{keys[0]}' is missing")
+        given = next((key for key in keys if key in item), None)
+        why = f"'{given}' must be a text, and not empty" if given else f"'{keys[0]}' is missing"
+        raise InvalidDocument(f"{where}: the field {why}")
     return str(found)
 
 

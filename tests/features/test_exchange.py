@@ -217,6 +217,7 @@ def test_in_a_session_an_import_may_add_but_not_move_the_goal():
         ({"features": [{"id": "a", "paths": [None]}]}, InvalidDocument, "feature 'a': paths[0]"),
         ({"features": [{"id": "a", "phases": [1]}]}, InvalidDocument, "phases: must be a mapping"),
         ([{"steps": []}], InvalidDocument, "a file: [0]: the field 'description' is missing"),
+        ([{"description": " "}], InvalidDocument, "a file: [0]: the field 'description' must be a text"),
         ('[{"a": 1, "a": 2}]', InvalidDocument, "the key 'a' stands twice"),
         (b"\xff- [ ] x", InvalidDocument, "a file: not UTF-8 at byte 0"),
         ("[" * 100, InvalidDocument, "nested deeper"),
