@@ -70,8 +70,7 @@ MEASURING: dict[str, str] = {}
 def pytest_configure(config: pytest.Config) -> None:
     """Give this process, and all it starts, an environment of its own."""
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", 0):
-        names = [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]
-        MEASURING.update({name: os.environ.pop(name) for name in names})
+        keep_measuring_to_ourselves()
     machine = Path(tempfile.mkdtemp(prefix="ovn-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(machine, ignore_errors=True))
     for name in list(os.environ):
@@ -93,6 +92,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         return (yield)
     finally:
         measuring.start()
+        keep_measuring_to_ourselves()  # it said anew that children are to be measured
+
+
+def keep_measuring_to_ourselves() -> None:
+    """Let no Python that is started measure itself, unless it is told to."""
+    names = [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]
+    MEASURING.update({name: os.environ.pop(name) for name in names})
 
 
 def environment(machine: Path) -> dict[str, str]:
