@@ -25,9 +25,16 @@ if TYPE_CHECKING:
     from ovn.git.encoding import CommitInfo
     from ovn.git.libgit2 import Libgit2Store
     from ovn.git.locate import Location
+    from ovn.git.pack import Pack
 
 PLENTY = 1000
 """Questions to git after which libgit2, three times as fast with each, has paid for its loading."""
+
+RECENT = 64
+"""Commits and trees that are kept in memory: a fold reads those of the fold before it, several times."""
+
+SMALL = 64 * 1024
+"""Bytes up to which one of them is kept."""
 
 _SPECIAL = re.compile(rb"^\s*(\[\s*extensions\b|sharedrepository\b)", re.MULTILINE | re.IGNORECASE)
 """Extensions, and rights for a group, which libgit2 gives to what it writes."""
@@ -48,6 +55,7 @@ class PlainStore(Basis):
     def __init__(self, location: Location) -> None:
         super().__init__(location)
         self._cat = CatFile(Git(location))
+        self._recent: dict[str, tuple[str, bytes]] = {}
 
     @cached_property
     def _full(self) -> Libgit2Store:
@@ -68,7 +76,19 @@ class PlainStore(Basis):
             return "tree", b""
         if self._loaded:
             return self._full.read(oid)
-        return loose.read(self.location.common_dir, oid) or self._packed(oid) or self._full.read(oid)
+        known = self._recent.get(oid)
+        if known is None:
+            known = loose.read(self.location.common_dir, oid) or self._packed(oid) or self._full.read(oid)
+            self._keep(oid, known)
+        return known
+
+    def _keep(self, oid: str, found: tuple[str, bytes]) -> None:
+        """Keep a small commit or tree, which never changes, for the next who reads it."""
+        if found[0] == "blob" or len(found[1]) > SMALL:
+            return
+        if len(self._recent) >= RECENT:
+            self._recent.clear()
+        self._recent[oid] = found
 
     def _packed(self, oid: str) -> tuple[str, bytes] | None:
         """Return an object as git reads it; None for one that is missing, damaged or libgit2's to read."""
@@ -94,6 +114,12 @@ class PlainStore(Basis):
 
     def write(self, kind: str, data: bytes) -> str:
         return loose.write(self.location.common_dir, kind, data)
+
+    def write_pack(self, objects: Sequence[tuple[str, bytes]]) -> Pack:
+        stored = super().write_pack(objects)
+        for oid, made in zip(stored.oids, objects, strict=True):
+            self._keep(oid, made)
+        return stored
 
     # -- history -----------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import pytest
 
 from ovn import names
 from ovn.errors import CorruptObject, Locked
-from ovn.git import locks, loose, looserefs, plain
+from ovn.git import encoding, locks, loose, looserefs, plain
 from ovn.git.catfile import CatFile
 from ovn.git.libgit2 import Libgit2Store
 from ovn.git.opening import open_store
@@ -82,6 +82,34 @@ def test_with_much_to_read_libgit2_takes_over(store, packed, monkeypatch):
     assert store.exists(packed)
     assert not store.exists("12" * 20)
     assert "_full" in vars(store)
+
+
+def test_a_commit_or_tree_is_asked_of_git_once_and_a_file_each_time(store, packed):
+    tree = store.commit(packed).tree
+    file = store.find(packed, "file").oid
+    asked = store._cat.asked
+    assert (store.read(packed)[0], store.read(tree)[0]) == ("commit", "tree")
+    assert store._cat.asked == asked
+    assert (store.read(file), store._cat.asked) == (("blob", b"text\n"), asked + 1)
+
+
+def test_commits_and_trees_that_were_packed_need_not_be_asked_for(store, repo):
+    tree = encoding.encode_tree({})
+    commit = encoding.encode_commit(encoding.EMPTY_TREE, [], "made here", WHEN)
+    with store.write_pack([("commit", commit), ("tree", tree), ("blob", b"text")]) as made:
+        assert store.read(made.oids[0]) == ("commit", commit)
+        assert store._cat.asked == 0
+        assert store.read(made.oids[2]) == ("blob", b"text")
+        assert store._cat.asked == 1
+    assert repo.git("cat-file", "-t", made.oids[0]).strip() == "commit"
+
+
+def test_of_many_commits_only_the_last_are_kept(store):
+    def made(number):
+        return "commit", encoding.encode_commit(encoding.EMPTY_TREE, [], f"number {number}", WHEN)
+
+    with store.write_pack([made(number) for number in range(plain.RECENT + 5)]):
+        assert len(store._recent) == 5
 
 
 def test_git_that_was_killed_meanwhile_is_no_loss(store, packed):
