@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import ctypes
 
 MACOS = sys.platform == "darwin"
+_ADVISE = getattr(os, "posix_fadvise", None)  # macOS has none
 _F_FULLFSYNC = 51  # <sys/fcntl.h> on macOS: fsync alone does not reach the platter there
 
 
@@ -26,6 +27,17 @@ def sync_data(fd: int) -> None:
         fcntl.fcntl(fd, _F_FULLFSYNC)
     else:
         os.fdatasync(fd)
+
+
+def begin_writing(fd: int, at: int, length: int) -> None:
+    """Let the disk begin to take what was written there, and return at once; ``sync_data`` waits for it.
+
+    A hint, and none where the system has no word for it. Linux writes out the dirty pages of a
+    range that it is told not to keep, and forgets only whole pages, so less than one is named
+    (mm/fadvise.c). What takes 30 us meanwhile costs nothing, and spares a wait of as long.
+    """
+    if _ADVISE is not None:
+        _ADVISE(fd, at, min(length, 4095), os.POSIX_FADV_DONTNEED)
 
 
 def sync_path(path: str | os.PathLike[str]) -> None:

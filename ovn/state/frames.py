@@ -37,8 +37,11 @@ HOLE = b"\xf5ovx"
 
 _HEADER = struct.Struct("<8sI9Q")
 _CRC = struct.Struct("<I")
-_FRAME = struct.Struct("<4sIQQ")
-FRAME_SIZE = _CRC.size + _FRAME.size
+_BODY = struct.Struct("<4sIQQ")
+_FRAME = struct.Struct("<I4sIQQ")
+FRAME_SIZE = _FRAME.size
+NOTHING = bytes(FRAME_SIZE)
+"""What stands behind a clean tail, as far as a frame's head."""
 
 
 class Header:
@@ -113,29 +116,30 @@ class Frame:
 
 def encode(epoch: int, seq: int, payload: bytes, mark: bytes = RECORD) -> bytes:
     """Return the frame of one record."""
-    body = _FRAME.pack(mark, len(payload), epoch, seq) + payload
+    body = _BODY.pack(mark, len(payload), epoch, seq) + payload
     return _CRC.pack(crc32(body)) + body
 
 
 def decode(buffer: bytes, at: int) -> Frame | None:
     """Return the frame that begins at ``at``, None when there is no whole and sound one."""
-    start = at + _CRC.size
     if at < 0 or len(buffer) - at < FRAME_SIZE:
         return None
-    mark, length, epoch, seq = _FRAME.unpack_from(buffer, start)
+    check, mark, length, epoch, seq = _FRAME.unpack_from(buffer, at)
     end = at + FRAME_SIZE + length
     if mark not in (RECORD, HOLE) or length > LARGEST or end > len(buffer):
         return None
-    if _CRC.unpack_from(buffer, at)[0] != crc32(memoryview(buffer)[start:end]):
+    if check != crc32(memoryview(buffer)[at + _CRC.size : end]):
         return None
     return Frame(mark, epoch, seq, buffer[at + FRAME_SIZE : end], end)
 
 
-def run(buffer: bytes, at: int, epoch: int, seq: int) -> Iterator[Frame]:
-    """Yield the frames of one epoch from ``at``, as long as their numbers are contiguous."""
-    while (frame := decode(buffer, at)) is not None and (frame.epoch, frame.seq) == (epoch, seq):
-        yield frame
+def run(buffer: bytes, at: int, epoch: int, seq: int) -> list[Frame]:
+    """Return the frames of one epoch from ``at``, as long as their numbers are contiguous."""
+    found: list[Frame] = []
+    while (frame := decode(buffer, at)) is not None and frame.seq == seq and frame.epoch == epoch:
+        found.append(frame)
         at, seq = frame.end, seq + 1
+    return found
 
 
 class Content:
@@ -157,7 +161,7 @@ class Content:
 
 def read(buffer: bytes, header: Header) -> Content:
     """Return what a whole journal file holds: its run, its torn tail or its damage."""
-    frames = list(run(buffer, DATA, header.epoch, header.base))
+    frames = run(buffer, DATA, header.epoch, header.base)
     tail = frames[-1].end if frames else DATA
     behind = written(buffer[tail:])
     if not behind:
@@ -218,5 +222,5 @@ def wanted(head: bytes) -> int:
     """Return the size of the frame whose first bytes these are, 0 when no frame begins so."""
     if len(head) < FRAME_SIZE:
         return 0
-    mark, length, _epoch, _seq = _FRAME.unpack_from(head, _CRC.size)
+    _check, mark, length, _epoch, _seq = _FRAME.unpack_from(head)
     return FRAME_SIZE + length if mark in (RECORD, HOLE) and length <= LARGEST else 0

@@ -84,33 +84,29 @@ class Journal:
 
     # -- writing ---------------------------------------------------------------------------
 
-    def append(self, payload: bytes, generation: int | None = None) -> int:
+    def append(
+        self, payload: bytes, generation: int | None = None, meanwhile: Callable[[], None] | None = None
+    ) -> int:
         """Acknowledge one record and return its number.
 
+        ``meanwhile`` is called while the disk takes the record: for a check of it, or for work
+        that would have to be done after it. What it raises is raised, and no record was added.
         Raises StaleLease when ``generation`` is older than the journal's, and Locked,
-        NoSpace, DiskFailed or ReadOnlyRepository; then no record was added.
+        NoSpace, DiskFailed or ReadOnlyRepository; then no record was added either.
         """
-        return self.append_many((payload,), generation)[0]
-
-    def append_many(self, payloads: Sequence[bytes], generation: int | None = None) -> range:
-        """Acknowledge several records with one sync and return their numbers. Raises as ``append``."""
-        if any(len(payload) > frames.LARGEST for payload in payloads):
+        if len(payload) > frames.LARGEST:
             raise ValueError(f"a record may hold {frames.LARGEST} bytes")
         with _Hold(self) as found:
             header = found or self._repaired()[0]
             self._fence(header, generation)
             header, tail, seq = self._clean_tail(header)
-            encoded = [frames.encode(header.epoch, seq + at, load) for at, load in enumerate(payloads)]
-            data = b"".join(encoded)
-            following = seq + len(encoded)
+            data = frames.encode(header.epoch, seq, payload)
             crash_point("journal.before_write")
-            hint = (
-                header.next(hint=tail, hint_seq=seq) if seq // HINT_EVERY != following // HINT_EVERY else None
-            )
-            self._write(tail, data, hint)
-            self._known = (self._file.opened, header.epoch, header.cut, tail + len(data), following)
+            hint = None if seq % HINT_EVERY else header.next(hint=tail, hint_seq=seq)
+            self._write(tail, data, hint, meanwhile)
+            self._known = (self._file.opened, header.epoch, header.cut, tail + len(data), seq + 1)
         crash_point("journal.after_sync")
-        return range(seq, following)
+        return seq
 
     def flush(self) -> None:
         """Return when every record written so far is on disk. Raises DiskFailed."""
@@ -216,7 +212,7 @@ class Journal:
         tail, seq = self._known[3:] if self._knows(header) else self._from_hint(header)
         while True:
             window = self._file.read(tail, max(WINDOW, frames.wanted(self._file.read(tail, FRAME_SIZE))))
-            found = list(frames.run(window, 0, header.epoch, seq))
+            found = frames.run(window, 0, header.epoch, seq)
             if not found:
                 return tail, seq
             tail, seq = tail + found[-1].end, seq + len(found)
@@ -240,9 +236,11 @@ class Journal:
         one look at the tail is enough: a killed process leaves a beginning, never only a part
         further on. A power cut may leave that, but it ends this process too.
         """
-        tail, seq = self._known[3:]
-        if self._knows(header) and not frames.written(self._file.read(tail, FRAME_SIZE)):
-            return header, tail, seq
+        opened, epoch, cut, tail, seq = self._known
+        if epoch == header.epoch and cut == header.cut and opened == self._file.opened:
+            ahead = self._file.read(tail, FRAME_SIZE)
+            if ahead == frames.NOTHING or not frames.written(ahead):
+                return header, tail, seq
         tail, seq = self._seek(header)
         if not frames.written(self._file.read(tail)):
             return header, tail, seq
@@ -303,19 +301,26 @@ class Journal:
                 holder_generation=header.generation,
             )
 
-    def _write(self, tail: int, data: bytes, hint: Header | None) -> None:
-        """Write frames at the tail and sync them, or leave the journal as it was and raise."""
+    def _write(
+        self, tail: int, data: bytes, hint: Header | None, meanwhile: Callable[[], None] | None
+    ) -> None:
+        """Write a frame at the tail and sync it, or leave the journal as it was and raise."""
+        synced = self.durability == "sync"
         size = self._file.size()
         try:
-            self._file.grow(tail + len(data))
+            self._file.grow(tail + len(data), size)
             self._file.write(data, tail)
             if hint is not None:
                 self._file.put(hint, sync=False)
             crash_point("journal.before_sync")
-            if self.durability == "sync":
+            if meanwhile is not None:
+                if synced:
+                    self._file.begin_writing(tail, len(data))
+                meanwhile()
+            if synced:
                 self._file.sync()
-            self._unsynced = self.durability != "sync"
-        except OSError:
+            self._unsynced = not synced
+        except Exception:  # not an interrupt: what was written then is a record, though a late one
             self._known = _NOWHERE
             self._file.shrink(size)
             self._file.zero(tail, min(tail + len(data), size))

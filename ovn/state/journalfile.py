@@ -12,7 +12,7 @@ import os
 import time
 
 from ovn.errors import DiskFailed, Locked, NoSpace, NotFound, OvnError, ReadOnlyRepository
-from ovn.host import sync_data, sync_path
+from ovn.host import begin_writing, sync_data, sync_path
 from ovn.state.frames import DATA, SLOT, Header, newest_header
 
 TYPE_CHECKING = False
@@ -229,9 +229,8 @@ class JournalFile:
         """Write within the file, unsynced."""
         write_all(self._fd, data, at)
 
-    def grow(self, needed: int) -> None:
-        """Make the file at least ``needed`` bytes, of written zeros: an append then changes no metadata."""
-        size = self.size()
+    def grow(self, needed: int, size: int) -> None:
+        """Make the file, now of ``size``, at least ``needed`` bytes: an append then changes no metadata."""
         if needed > size:
             write_all(self._fd, bytes(_whole(needed) - size), size)
 
@@ -247,6 +246,9 @@ class JournalFile:
         write_all(self._fd, header.encode(), header.slot())
         if sync:
             self.sync()
+
+    def begin_writing(self, at: int, length: int) -> None:
+        begin_writing(self._fd, at, length)
 
     def sync(self) -> None:
         sync_data(self._fd)

@@ -196,15 +196,18 @@ class StateStore:
         """
         if self.call is not None:
             record = {**record, "call": self.call}
-        records.validate(record)
         payload = records.payload(record)
         if len(payload) > canonical.MAX_BYTES:
             raise InvalidDocument(
                 f"record {record['type']!r}: {len(payload)} bytes, the limit is {canonical.MAX_BYTES}"
             )
         self.require_init()
-        seq = self.journal(session).append(payload, generation)
-        self._folder.remember(payload, record)
+
+        def meanwhile() -> None:
+            records.validate(record)
+            self._folder.remember(payload, record)
+
+        seq = self.journal(session).append(payload, generation, meanwhile)
         if self._is_due(session, seq, record) if fold is None else fold:
             self._fold_or_defer(session, seq)
         return seq

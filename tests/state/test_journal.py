@@ -39,6 +39,10 @@ def records(journal: Journal) -> list[tuple[int, bytes]]:
     return Journal(journal.folder).read().records
 
 
+def append_all(journal: Journal, *payloads: bytes) -> list[int]:
+    return [journal.append(payload) for payload in payloads]
+
+
 def file_of(journal: Journal) -> Path:
     return Path(journal.folder) / journalfile.FILE
 
@@ -48,7 +52,7 @@ def file_of(journal: Journal) -> Path:
 
 def test_records_come_back_in_order_with_their_numbers(journal: Journal) -> None:
     assert [journal.append(load) for load in (b"one", b"", b"three")] == [1, 2, 3]
-    assert journal.append_many([b"four", b"five"]) == range(4, 6)
+    assert append_all(journal, b"four", b"five") == [4, 5]
     assert records(journal) == [(1, b"one"), (2, b""), (3, b"three"), (4, b"four"), (5, b"five")]
     assert journal.count() == Journal(journal.folder).count() == 5
 
@@ -74,14 +78,14 @@ def test_the_file_is_preallocated_with_zeros_and_grows_in_chunks(journal: Journa
 
 
 def test_a_record_larger_than_the_window_is_found_by_another_writer(journal: Journal) -> None:
-    journal.append_many([b"x" * 100_000, b"y" * 200_000])
+    append_all(journal, b"x" * 100_000, b"y" * 200_000)
     assert Journal(journal.folder).append(b"z") == 3
     assert journal.append(b"z") == 4
 
 
 def test_a_late_reader_starts_at_the_hint(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(4):
-        journal.append_many([b"x" * 20] * 250)
+        append_all(journal, *[b"x" * 20] * 250)
     journal.append(b"the last")
     read: list[int] = []
     real = journalfile.JournalFile.read
@@ -95,8 +99,8 @@ def test_a_late_reader_starts_at_the_hint(journal: Journal, monkeypatch: pytest.
 
 
 def test_a_hint_that_points_to_nothing_is_ignored(journal: Journal) -> None:
-    journal.append_many([b"x" * 20] * 300)
-    journal.append_many([b"x" * 20] * 300)
+    append_all(journal, *[b"x" * 20] * 300)
+    append_all(journal, *[b"x" * 20] * 300)
     header = frames.newest_header(file_of(journal).read_bytes()[:DATA])
     assert header is not None
     assert header.hint
@@ -105,6 +109,43 @@ def test_a_hint_that_points_to_nothing_is_ignored(journal: Journal) -> None:
         file.seek(wrong.slot())
         file.write(wrong.encode())
     assert Journal(journal.folder).append(b"y") == 601
+
+
+def test_what_happens_meanwhile_is_between_the_write_and_the_sync(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append(b"one")
+    seen: list[str] = []
+    monkeypatch.setattr(journalfile, "begin_writing", lambda *_: seen.append("begun"))
+    monkeypatch.setattr(journalfile, "sync_data", lambda *_: seen.append("synced"))
+    journal.append(b"two", meanwhile=lambda: seen.append(f"{file_of(journal).read_bytes().count(b'two')}"))
+    assert seen == ["begun", "1", "synced"]
+
+
+def test_an_error_meanwhile_leaves_no_record(journal: Journal) -> None:
+    def refuse() -> None:
+        raise ValueError("not this one")
+
+    journal.append(b"one")
+    with pytest.raises(ValueError, match="not this one"):
+        journal.append(b"two", meanwhile=refuse)
+    assert b"two" not in file_of(journal).read_bytes()
+    assert records(journal) == [(1, b"one")]
+    assert journal.append(b"three") == 2
+
+
+def test_what_was_written_when_a_person_interrupted_is_a_record(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    journal.append(b"one")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(journalfile, "sync_data", interrupted)
+        journal.append(b"two")
+    assert journal.append(b"three") == 3
+    assert records(journal) == [(1, b"one"), (2, b"two"), (3, b"three")]
 
 
 def test_a_record_beyond_the_largest_size_is_a_programming_error(journal: Journal) -> None:
@@ -116,7 +157,7 @@ def test_a_record_beyond_the_largest_size_is_a_programming_error(journal: Journa
 
 
 def test_reset_forgets_what_is_folded_and_numbers_go_on(journal: Journal) -> None:
-    journal.append_many([b"a", b"b", b"c"])
+    append_all(journal, b"a", b"b", b"c")
     journal.reset(3)
     assert records(journal) == []
     assert journal.read().next == 4
@@ -127,7 +168,7 @@ def test_reset_forgets_what_is_folded_and_numbers_go_on(journal: Journal) -> Non
 
 def test_reset_carries_later_records_over(journal: Journal) -> None:
     other = Journal(journal.folder)
-    journal.append_many([b"a", b"b", b"c"])
+    append_all(journal, b"a", b"b", b"c")
     assert other.append(b"d") == 4
     journal.reset(2)
     assert records(journal) == [(3, b"c"), (4, b"d")]
@@ -162,10 +203,10 @@ def test_stale_records_of_an_earlier_epoch_never_resurface(
             journal.reset(min(act, following - 1))
             model = {seq: load for seq, load in model.items() if seq > act}
         else:
-            numbers = Journal(journal.folder, durability="batched").append_many(act)
-            assert numbers.start == following
+            numbers = append_all(Journal(journal.folder, durability="batched"), *act)
+            assert numbers == list(range(following, following + len(act)))
             model.update(zip(numbers, act, strict=True))
-            following = numbers.stop
+            following += len(act)
         assert dict(Journal(journal.folder).read().records) == model
     journal.close()
 
@@ -184,7 +225,7 @@ def last_frame(journal: Journal) -> tuple[int, int]:
 @pytest.mark.parametrize("how", ["zeros", "garbage", "truncated"])
 def test_a_tail_torn_at_any_byte_is_cut_off_and_reported(journal: Journal, how: str) -> None:
     """Every byte of the last frame; the next record takes the torn one's number."""
-    journal.append_many([b"first", b"second", b"the torn one"])
+    append_all(journal, b"first", b"second", b"the torn one")
     journal.close()
     whole = file_of(journal).read_bytes()
     start, end = last_frame(journal)
@@ -216,7 +257,7 @@ def test_a_whole_frame_behind_a_torn_one_of_equal_length_does_not_count_again(jo
     """Two unsynced records, the power fails, only the second reached the disk."""
     journal.append(b"one")
     at = last_frame(journal)[1]
-    journal.append_many([b"AAAA", b"BBBB"])
+    append_all(journal, b"AAAA", b"BBBB")
     journal.close()
     with file_of(journal).open("r+b") as file:
         file.seek(at)
@@ -235,7 +276,7 @@ def test_a_whole_frame_behind_a_torn_one_of_equal_length_does_not_count_again(jo
 def test_damage_before_the_tail_is_set_aside_and_the_rest_is_kept(journal: Journal) -> None:
     """A changed byte in a record that was acknowledged is no torn tail: everything else survives."""
     journal.set_generation(5)
-    journal.append_many([b"one", b"two", b"three", b"four"])
+    append_all(journal, b"one", b"two", b"three", b"four")
     journal.close()
     broken = bytearray(file_of(journal).read_bytes())
     broken[broken.index(b"two")] ^= 1
@@ -265,7 +306,7 @@ def test_one_unreadable_header_is_survived(journal: Journal) -> None:
 
 
 def test_two_unreadable_headers_lose_no_record(journal: Journal) -> None:
-    journal.append_many([b"one", b"two"])
+    append_all(journal, b"one", b"two")
     journal.reset(1)
     journal.append(b"three")
     journal.close()
@@ -415,7 +456,7 @@ def test_a_batched_journal_syncs_at_flush_only(tmp_path: Path, monkeypatch: pyte
     journal = Journal(tmp_path / "s", durability="batched")
     journal.append(b"made")
     monkeypatch.setattr(journalfile, "sync_data", syncs.append)
-    journal.append_many([b"x"] * 10)
+    append_all(journal, *[b"x"] * 10)
     assert syncs == []
     journal.flush()
     journal.flush()

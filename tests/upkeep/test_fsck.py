@@ -225,7 +225,8 @@ def test_a_rewound_state_branch_is_found_by_the_kept_tip(repo):
 def test_a_sound_journal_has_no_findings_and_is_counted(repo):
     folder = repo.location.local / names.JOURNAL_FOLDER / "session-001"
     with Journal(folder) as journal:
-        journal.append_many([payload(NOTE_RECORD)] * 3)
+        for _ in range(3):
+            journal.append(payload(NOTE_RECORD))
     report = examine(repo.location, open_store(repo.location))
     assert report.errors == ()
     assert (report.looked_at["journals"], report.looked_at["records"]) == (1, 3)
@@ -234,7 +235,8 @@ def test_a_sound_journal_has_no_findings_and_is_counted(repo):
 def test_a_damaged_journal_is_told_with_where_its_bytes_are(repo):
     folder = repo.location.local / names.JOURNAL_FOLDER / "session-001"
     with Journal(folder) as journal:
-        journal.append_many([payload(NOTE_RECORD)] * 5)
+        for _ in range(5):
+            journal.append(payload(NOTE_RECORD))
     (file,) = [path for path in folder.iterdir() if path.is_file()]
     content = bytearray(file.read_bytes())
     second = content.index(b'"note"', content.index(b'"note"') + 1)
