@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.strace, needs_strace()]
 
 FAILING = {
     "ENOSPC": "write pwrite64 fsync fdatasync syncfs rename mkdir openat link unlink".split(),
-    "EIO": "write pwrite64 fsync fdatasync syncfs rename mkdir openat link unlink".split(),
+    "EIO": "write pwrite64 fadvise64 fsync fdatasync syncfs rename mkdir openat link unlink".split(),
     "EROFS": "openat mkdir link rename unlink".split(),
     "EMFILE": ["openat"],
 }
