@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ovn.git.objects import ObjectStore
     from ovn.state.draft import Draft
-    from ovn.state.journal import Tail
+    from ovn.state.frames import Tail
     from ovn.state.segments import Numbered
 
 MOST = 1000

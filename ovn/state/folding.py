@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ovn.git.locate import Location
     from ovn.git.objects import ObjectStore
     from ovn.model.records import Record
-    from ovn.state.journal import Tail
+    from ovn.state.frames import Tail
 
 TRIES = 50
 """How often a write is made again when somebody without our lock moves the branch."""

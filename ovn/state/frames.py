@@ -173,6 +173,36 @@ def read(buffer: bytes, header: Header) -> Content:
     return Content(frames, tail, torn, survivors)
 
 
+class Tail:
+    """What a journal holds: ``records`` as ``(number, payload)``, without gaps but ``lost``.
+
+    ``lost`` are the numbers of acknowledged records that were damaged; the damaged bytes are
+    in the files ``aside``. ``cut`` counts the bytes of torn writes, which were never
+    acknowledged. ``next`` is the number that the next record gets.
+    """
+
+    __slots__ = ("aside", "cut", "epoch", "generation", "lost", "next", "records")
+
+    def __init__(self, header: Header, records: list[tuple[int, bytes]], aside: list[str]) -> None:
+        self.records = records
+        self.lost: list[int] = []
+        self.cut = header.cut
+        self.aside = aside
+        self.next = header.base + len(records)
+        self.epoch = header.epoch
+        self.generation = header.generation
+
+    @classmethod
+    def of(cls, header: Header, content: Content, aside: list[str]) -> Tail:
+        """Return what was found in a file."""
+        sound = [(frame.seq, frame.payload) for frame in content.frames if frame.mark != HOLE]
+        tail = cls(header, sound, aside)
+        tail.lost = [frame.seq for frame in content.frames if frame.mark == HOLE]
+        tail.cut += content.torn
+        tail.next += len(tail.lost)
+        return tail
+
+
 def written(rest: bytes) -> int:
     """Return how many of the bytes up to the last one that is not zero: 0 for zeros alone.
 

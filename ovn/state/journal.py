@@ -18,7 +18,7 @@ from _thread import allocate_lock
 from ovn.crash import crash_point
 from ovn.errors import JournalDamaged, Locked, NotFound, ReadOnlyRepository, StaleLease
 from ovn.state import frames
-from ovn.state.frames import DATA, FRAME_SIZE, HOLE, Content, Frame, Header
+from ovn.state.frames import DATA, FRAME_SIZE, HOLE, Content, Frame, Header, Tail
 from ovn.state.journalfile import CHUNK, SHRINK, JournalFile, refusal
 
 TYPE_CHECKING = False
@@ -30,27 +30,10 @@ if TYPE_CHECKING:
 HINT_EVERY = 256
 WINDOW = 16 * 1024
 DAMAGED = "damaged-"
+KEPT = 4096
+"""Records of its own that a writer keeps in memory until they are folded."""
+
 _NOWHERE = (0, 0, 0, 0, 0)
-
-
-class Tail:
-    """What a journal holds: ``records`` as ``(number, payload)``, without gaps but ``lost``.
-
-    ``lost`` are the numbers of acknowledged records that were damaged; the damaged bytes are
-    in the files ``aside``. ``cut`` counts the bytes of torn writes, which were never
-    acknowledged. ``next`` is the number that the next record gets.
-    """
-
-    __slots__ = ("aside", "cut", "epoch", "generation", "lost", "next", "records")
-
-    def __init__(self, header: Header, content: Content, aside: list[str]) -> None:
-        self.records = [(frame.seq, frame.payload) for frame in content.frames if frame.mark != HOLE]
-        self.lost = [frame.seq for frame in content.frames if frame.mark == HOLE]
-        self.cut = header.cut + content.torn
-        self.aside = aside
-        self.next = header.base + len(content.frames)
-        self.epoch = header.epoch
-        self.generation = header.generation
 
 
 class Journal:
@@ -81,6 +64,7 @@ class Journal:
         self._file = JournalFile(self.folder, timeout)
         self._known = _NOWHERE  # file, epoch, bytes cut, tail and next number when we last looked
         self._unsynced = False
+        self._own: list[tuple[int, bytes]] = []  # the last records, if they are ours, without gaps
 
     # -- writing ---------------------------------------------------------------------------
 
@@ -105,6 +89,9 @@ class Journal:
             hint = None if seq % HINT_EVERY else header.next(hint=tail, hint_seq=seq)
             self._write(tail, data, hint, meanwhile)
             self._known = (self._file.opened, header.epoch, header.cut, tail + len(data), seq + 1)
+            if seq == header.base or len(self._own) == KEPT or (self._own and self._own[-1][0] != seq - 1):
+                self._own.clear()
+            self._own.append((seq, payload))
         crash_point("journal.after_sync")
         return seq
 
@@ -163,17 +150,19 @@ class Journal:
         JournalDamaged when it is damaged and read-only.
         """
         try:
-            with _Hold(self, shared=True):
+            with _Hold(self, shared=True) as found:
+                if found is not None and self._wrote_all(found):
+                    return Tail(found, self._own.copy(), self._aside())
                 header, content = self._content()
                 if header is not None and not content.survivors:
-                    tail = Tail(header, content, self._aside())
+                    tail = Tail.of(header, content, self._aside())
                     if content.frames and not content.torn:
                         self._known = (self._file.opened, header.epoch, header.cut, content.tail, tail.next)
                     return tail
             with _Hold(self, create=False):
-                return Tail(*self._repaired(), self._aside())
+                return Tail.of(*self._repaired(), self._aside())
         except NotFound:
-            return Tail(self._new_header(), Content([], DATA, 0, []), self._aside())
+            return Tail(self._new_header(), [], self._aside())
         except ReadOnlyRepository as error:
             raise JournalDamaged(f"journal '{self.folder}' is damaged, and read-only") from error
 
@@ -219,6 +208,16 @@ class Journal:
 
     def _knows(self, header: Header) -> bool:
         return self._known[:3] == (self._file.opened, header.epoch, header.cut)
+
+    def _wrote_all(self, header: Header) -> bool:
+        """Tell whether every record in the file is one that this object wrote, and nothing is behind them."""
+        tail, following = self._known[3:]
+        return (
+            self._knows(header)
+            and len(self._own) == following - header.base > 0
+            and self._own[-1][0] == following - 1
+            and self._file.read(tail, FRAME_SIZE) == frames.NOTHING
+        )
 
     def _from_hint(self, header: Header) -> tuple[int, int]:
         if header.hint:

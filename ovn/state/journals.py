@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ovn.git.locate import Location
-    from ovn.state.journal import Tail
+    from ovn.state.frames import Tail
 
 
 class Journals:

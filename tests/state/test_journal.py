@@ -211,6 +211,47 @@ def test_stale_records_of_an_earlier_epoch_never_resurface(
     journal.close()
 
 
+# -- what a writer remembers ---------------------------------------------------------------
+
+
+ACT = st.one_of(st.binary(min_size=1, max_size=30), st.integers(1, 8), st.none())
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), ACT), max_size=25))
+def test_what_a_writer_remembers_is_what_the_file_holds(
+    tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[int, bytes | int | None]]
+) -> None:
+    """Two writers append (bytes), forget what is folded (a number), or close (None), in any order."""
+    folder = tmp_path_factory.mktemp("j")
+    writers = [Journal(folder, durability="batched") for _ in range(2)]
+    for who, act in acts:
+        if act is None:
+            writers[who].close()
+        elif isinstance(act, bytes):
+            writers[who].append(act)
+        else:
+            writers[who].reset(min(act, writers[who].read().next - 1))
+        fresh = Journal(folder).read()
+        for tail in (writer.read() for writer in writers):
+            assert (tail.records, tail.next, tail.epoch) == (fresh.records, fresh.next, fresh.epoch)
+    for writer in writers:
+        writer.close()
+
+
+def test_what_its_writer_remembers_outlives_damage_on_the_disk(journal: Journal) -> None:
+    append_all(journal, b"one", b"two", b"three")
+    file_of(journal).write_bytes(file_of(journal).read_bytes().replace(b"two", b"t~o"))
+    assert journal.read().records == [(1, b"one"), (2, b"two"), (3, b"three")]
+    assert Journal(journal.folder).read().lost == [2]
+
+
+def test_a_writer_remembers_no_more_than_it_may(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ovn.state.journal.KEPT", 4)
+    append_all(journal, *(b"%d" % number for number in range(1, 11)))
+    assert len(journal._own) <= 4
+    assert [payload for _, payload in journal.read().records] == [b"%d" % number for number in range(1, 11)]
+
+
 # -- torn tails ----------------------------------------------------------------------------
 
 

@@ -338,7 +338,7 @@ def test_a_damaged_journal_loses_only_the_damaged_record(repo: Repo, store: Stat
         store.record("s", night.step(name))
     path = repo.git_dir / "ovn/journal/s/records"
     path.write_bytes(path.read_bytes().replace(b"bbbb", b"bbxb"))
-    report = store.fold()
+    report = StateStore.open(repo.location).fold()
     assert (report.lost, report.records) == ((("s", 3),), 2)
     assert "record 3 was damaged in the journal" in repo.git("log", "-1", "--format=%b", FULL)
     assert [seq for seq, _ in store.records("s")] == [1, 2, 4]
