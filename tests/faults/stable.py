@@ -27,6 +27,12 @@ from ovn.git.locate import locate
 from ovn.state.store import StateStore
 
 WARM = [act for act in acts.ACTS if act != "pause"]
+VERBS = [
+    *("checkpoint x", "restore x", "rollback x", "undo", "list", "operations", "log", "fsck", "status"),
+    *("start --no-verify --take-over one", "handoff --accomplished it --next more"),
+]
+"""Whatever is imported only when needed is imported by these; the check of all documents takes longest."""
+
 PR_SET_PTRACER = 0x59616D61
 
 
@@ -46,19 +52,23 @@ def main() -> None:
 
 
 def warm_up() -> None:
-    """Do every act once, somewhere else: whatever is imported only when needed is then here."""
+    """Do every act and verb once, somewhere else: a worker that has to import takes several times as long."""
     answers = os.dup(1)
     job = {"who": "w", "forever": False, "stops": False}
-    job["acts"] = ["edit", "checkpoint x", "rollback x", "undo", "restore x", *WARM, "verb checkpoint x"]
+    job["acts"] = ["edit", "checkpoint x", "rollback x", "undo", "restore x", *WARM]
+    job["acts"] += [f"verb {verb}" for verb in VERBS]
     with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
+        said = os.dup(2)
+        for number in (1, 2):
+            os.dup2(nowhere.fileno(), number)
         subprocess.run(["git", "init", "-q", folder], check=True)
         StateStore.open(locate(folder)).init("warm")
         os.chdir(folder)
         acts.work(job | {"repo": folder})
         os.chdir("/")
-    os.dup2(answers, 1)
-    os.close(answers)
+    for saved, number in ((answers, 1), (said, 2)):
+        os.dup2(saved, number)
+        os.close(saved)
 
 
 def fork(job: dict[str, Any]) -> int:
