@@ -27,6 +27,8 @@ from ovn.git.locate import Location, locate
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
+    from coverage import Coverage
+
 EPOCH = 1_767_323_045
 """2026-01-02T03:04:05Z, the moment of the first commit; each later one is a minute on."""
 
@@ -71,6 +73,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give this process, and all it starts, an environment of its own."""
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", 0):
         keep_measuring_to_ourselves()
+    elif measuring := measured():
+        measuring.stop()  # this process only hands the tests out: those that run them measure themselves
     machine = Path(tempfile.mkdtemp(prefix="ovn-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(machine, ignore_errors=True))
     for name in list(os.environ):
@@ -82,10 +86,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure no coverage in a law: each of its many examples takes twice as long then."""
-    coverage = sys.modules.get("coverage")
-    measuring = coverage and coverage.Coverage.current()
-    if not measuring or not getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+    """Measure no coverage in a law, whose many examples take twice as long then, nor where a mark says so."""
+    law = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    measuring = measured() if law or item.get_closest_marker("unmeasured") else None
+    if not measuring:
         return (yield)
     measuring.stop()
     try:
@@ -93,6 +97,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     finally:
         measuring.start()
         keep_measuring_to_ourselves()  # it said anew that children are to be measured
+
+
+def measured() -> Coverage | None:
+    """Return what measures this process, if anything does."""
+    coverage = sys.modules.get("coverage")
+    return coverage and coverage.Coverage.current()
 
 
 def keep_measuring_to_ourselves() -> None:

@@ -12,8 +12,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytestmark = [
+    pytest.mark.unmeasured,
+    pytest.mark.xdist_group("layers"),  # the package is parsed once for all of them
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 LIGHT = ("ovn/errors.py", "ovn/names.py", "ovn/clock.py", "ovn/host.py", "ovn/crash.py", "ovn/resources.py",
@@ -69,7 +76,7 @@ def imported(body: list[ast.stmt]) -> Iterator[str]:
 
 def attributes(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Yield ``(value, attribute)`` of every attribute of a plain name, e.g. ``("os", "environ")``."""
-    for node in ast.walk(tree):
+    for node in walked(tree, ast.Attribute, ast.ImportFrom):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             yield node.value.id, node.attr
         elif isinstance(node, ast.ImportFrom):
@@ -91,7 +98,13 @@ def others(exceptions: dict[str, str] | None = None) -> Iterator[tuple[str, ast.
 
 def walked(tree: ast.Module, *kinds: type[ast.AST]) -> Iterator[Any]:
     """Yield the nodes of these kinds."""
-    return (node for node in ast.walk(tree) if isinstance(node, kinds))
+    return (node for node in nodes(tree) if isinstance(node, kinds))
+
+
+@cache
+def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Return every node of a module; all the rules go through them."""
+    return tuple(ast.walk(tree))
 
 
 def test_only_the_git_package_knows_pygit2():

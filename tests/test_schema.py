@@ -264,6 +264,7 @@ def test_five_thousand_hostile_documents_are_refused_in_our_own_words_within_a_s
     assert fuzz(5000, corpus(), seed) > 2500
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "value",
     [

@@ -273,6 +273,7 @@ def plain(tmp_path_factory):
     return look_up
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_the_results_are_those_of_git_without_hooks(tmp_path, make_repo, begin, plain, scenario, flavour):

@@ -122,6 +122,7 @@ def test_the_reader_takes_what_only_looks_wrong(data):
     assert json.loads(data) == canonical.load(data)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "data",
     [

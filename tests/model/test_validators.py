@@ -55,6 +55,7 @@ def _mutations(name, valid, spoil, examples, each):
     return said
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", NAMES)
 def test_both_validators_say_the_same_about_spoiled_documents(name, valid, spoil):
     said = _mutations(name, valid, spoil, examples=10, each=10)
