@@ -149,6 +149,7 @@ class Repo:
 
     path: Path
     minutes: int = field(default=0)
+    _git_dir: Path | None = field(default=None, init=False, repr=False, compare=False)
 
     def run(
         self,
@@ -216,8 +217,10 @@ class Repo:
 
     @property
     def git_dir(self) -> Path:
-        """The git folder, as git says."""
-        return Path(self.git("rev-parse", "--absolute-git-dir"))
+        """The git folder, as git said when it was first asked."""
+        if self._git_dir is None:
+            self._git_dir = Path(self.git("rev-parse", "--absolute-git-dir"))
+        return self._git_dir
 
     def fsck(self) -> None:
         """Fail the test unless git finds every object whole and every link kept.
