@@ -8,6 +8,7 @@ ended. It has one thread, so that its workers are forked safely.
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -39,6 +40,7 @@ PR_SET_PTRACER = 0x59616D61
 def main() -> None:
     """Serve jobs until standard input ends."""
     warm_up()
+    gc.freeze()  # a worker that looks through what it inherited would copy each page of it
     for line in sys.stdin:
         job = json.loads(line)
         if "wait" in job:
