@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.checkpoints.telling import parse
 from ovn.errors import Ambiguous, CorruptObject, InvalidName, NotFound
+from ovn.warn import warn
 
 _NUMBER = re.compile(r"[0-9]{1,12}")
-_log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +46,7 @@ def _told(store: StateStore, ref: str, oid: str, seen: set[str]) -> tuple[str, C
         commit = store.objects.resolve(oid, peel=True) or ""
         return commit, parse(store.objects.commit(commit)) if commit and commit not in seen else None
     except CorruptObject as error:
-        _log.warning("'%s' is no checkpoint: %s", ref, error)
+        warn(__name__, f"'{ref}' is no checkpoint: {error}")
         return "", None
 
 

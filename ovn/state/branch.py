@@ -6,19 +6,18 @@ follows from the two: see ``judge``.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.crash import crash_point
 from ovn.errors import Ambiguous, CorruptObject, OvnError
+from ovn.warn import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ovn.git.objects import ObjectStore
 
-_log = logging.getLogger(__name__)
 
 REMOTES = "refs/remotes/"
 
@@ -82,7 +81,7 @@ class Branch:
         try:
             self._keep(new)
         except OvnError as error:
-            _log.warning("'%s' is not up to date: %s", names.KEEP_REF, error)
+            warn(__name__, f"'{names.KEEP_REF}' is not up to date: {error}")
 
     def heal(self) -> list[str]:
         """Put the branch back if it was deleted, set back or replaced; return what to say of it.

@@ -7,7 +7,6 @@ take turns under one lock and build on the tip they find; the branch moves by co
 
 from __future__ import annotations
 
-import logging
 import os
 from functools import cached_property
 from itertools import islice
@@ -27,6 +26,7 @@ from ovn.state.folding import Folder
 from ovn.state.subjects import Words
 from ovn.state.tip import Cache, Overlay
 from ovn.state.view import View
+from ovn.warn import warn
 
 if TYPE_CHECKING:
     import subprocess
@@ -45,8 +45,6 @@ FOLD_SECONDS = 10.0
 
 PATIENCE = 5.0
 """Seconds that a fold on the way of a record waits for another process: the record is safe."""
-
-_log = logging.getLogger(__name__)
 
 
 class StateStore:
@@ -295,7 +293,7 @@ class StateStore:
         except (OvnError, OSError) as error:
             self.deferred = error
             self._folds[session] = (seq, self.clock.monotonic())  # not again with every record
-            _log.warning("session '%s' is not folded yet: %s", session, error)
+            warn(__name__, f"session '{session}' is not folded yet: {error}")
             return
         self.deferred = None
         self._folds.pop(session, None)
@@ -306,4 +304,4 @@ class StateStore:
             if (self._child is None or self._child.poll() is not None) and rollup.due(self.location):
                 self._child = rollup.start(self.location)
         except OSError as error:  # the fold stands; the packs are joined after a later one
-            _log.warning("the packs are not joined: %s", error)
+            warn(__name__, f"the packs are not joined: {error}")

@@ -1,4 +1,4 @@
-"""What is logged below reaches a terminal escaped, and once."""
+"""What is warned of below reaches a terminal escaped, and once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import click
 import pytest
 
 from ovn.cli.output import Output
-from ovn.cli.talk import LOGGER, Talk, listen
+from ovn.cli.talk import listen
+from ovn.warn import warn
 
 
 @pytest.fixture
@@ -21,20 +22,17 @@ def said():
         yield err.getvalue
 
 
-def test_a_warning_is_escaped_and_its_lines_are_set_in(said):
-    logging.getLogger("ovn.state.store").warning("session '%s' is bad", "\x1b[31m\u202ex\nerror: y")
+def test_a_warning_is_escaped_and_its_lines_are_set_in(said, caplog):
+    warn("ovn.state.store", "session '\x1b[31m\u202ex\nerror: y' is bad")
     assert said() == "warning: session '\\x1b[31m\\u202ex\n         error: y' is bad\n"
+    assert caplog.text == ""
 
 
-def test_what_is_no_warning_is_not_said(said):
-    logging.getLogger("ovn.state.store").info("nothing")
-    assert said() == ""
-
-
-def test_when_the_verb_is_over_nobody_listens():
-    logger = logging.getLogger(LOGGER)
-    before = list(logger.handlers), logger.propagate
+def test_when_the_verb_is_over_nobody_listens_but_logging(caplog):
+    err = io.StringIO()
     with click.Context(click.Command("verb")):
-        listen(Output(io.StringIO(), io.StringIO(), colour=lambda: False))
-        assert any(isinstance(one, Talk) for one in logger.handlers)
-    assert (logger.handlers, logger.propagate) == before
+        listen(Output(io.StringIO(), err, colour=lambda: False))
+    with caplog.at_level(logging.WARNING):
+        warn("ovn.state.store", "100 % bad")
+    assert (err.getvalue(), caplog.messages) == ("", ["100 % bad"])
+    assert caplog.records[0].name == "ovn.state.store"
