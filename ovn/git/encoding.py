@@ -7,7 +7,6 @@ commit.c leaves the error at 0), and because a fold needs the ids of what its pa
 
 from __future__ import annotations
 
-import hashlib
 import re
 from datetime import UTC
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from ovn.errors import CorruptObject, InvalidName
 from ovn.frozen import dataclass
 from ovn.git.run import IDENTITY
+from ovn.git.sha1 import sha1
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ class CommitInfo:
 
 def object_id(kind: str, data: bytes) -> str:
     """Return the id that git gives to these bytes."""
-    return hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(data), data), usedforsecurity=False).hexdigest()
+    return sha1(b"%s %d\0%s" % (kind.encode(), len(data), data), usedforsecurity=False).hexdigest()
 
 
 def encode_tree(entries: Mapping[bytes, Entry]) -> bytes:

@@ -7,7 +7,6 @@ A loose object may be left empty; git, which looks at names only, would never wr
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from ovn.git import settings
 from ovn.git.disk import disk_errors
 from ovn.git.index import index_lock, private_folder
+from ovn.git.sha1 import sha1
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ def damage(location: Location) -> str | None:
     if signature != b"DIRC" or version not in _VERSIONS:
         return "it does not begin like an index"
     body, told = data[:-_SUM], data[-_SUM:]
-    if any(told) and hashlib.sha1(body, usedforsecurity=False).digest() != told:
+    if any(told) and sha1(body, usedforsecurity=False).digest() != told:
         return "its checksum is wrong"
     return None
 
@@ -87,7 +87,7 @@ def set_aside_damaged(location: Location, oids: Iterable[str]) -> list[str]:
 
 def _is_damaged(loose: Path, oid: str) -> bool:
     """Tell whether a loose object's file is there and does not hold what its name says."""
-    unpacked, digest = zlib.decompressobj(), hashlib.sha1(usedforsecurity=False)
+    unpacked, digest = zlib.decompressobj(), sha1(usedforsecurity=False)
     try:
         with loose.open("rb") as file:
             while data := file.read(1 << 16):

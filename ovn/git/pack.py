@@ -10,7 +10,6 @@ Storing keeps the pack from the user's gc until a ref names its objects: ``git g
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
 import zlib
@@ -24,6 +23,7 @@ from ovn.frozen import dataclass
 from ovn.git.disk import create, disk_errors
 from ovn.git.encoding import object_id
 from ovn.git.owner import Owner
+from ovn.git.sha1 import sha1
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +143,7 @@ def read_index(data: bytes) -> list[str]:
 
 
 def _sha1(data: bytes) -> bytes:
-    return hashlib.sha1(data, usedforsecurity=False).digest()
+    return sha1(data, usedforsecurity=False).digest()
 
 
 def folder(location: Location) -> Path:
@@ -159,7 +159,7 @@ def store(location: Location, encoded: EncodedPack) -> Pack:
     because the repository has it already: that copy may be one that gc is about to drop.
     Raises NoSpace, ReadOnlyRepository, OvnError; then nothing of it is left.
     """
-    name = "pack-" + hashlib.sha1(encoded.pack[-20:] + os.urandom(16), usedforsecurity=False).hexdigest()
+    name = "pack-" + sha1(encoded.pack[-20:] + os.urandom(16), usedforsecurity=False).hexdigest()
     where = folder(location)
     keep, body, index = (where / f"{name}.{kind}" for kind in ("keep", "pack", "idx"))
     unfinished, unsaid = where / f"{name}.idx.tmp", where / f"tmp_{name}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.clock import rfc3339
+from ovn.git.sha1 import sha1
 from ovn.model import records
 
 if TYPE_CHECKING:
@@ -34,5 +34,5 @@ def manual_name(worktree: str) -> str:
     name = f"{names.MANUAL_SESSION}-{worktree}"
     if names.is_name(name):
         return name
-    digest = hashlib.sha1(worktree.encode(), usedforsecurity=False).hexdigest()[:10]
+    digest = sha1(worktree.encode(), usedforsecurity=False).hexdigest()[:10]
     return f"{names.MANUAL_SESSION}-{digest}"
