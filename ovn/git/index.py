@@ -8,7 +8,6 @@ to a file in its folder, so there is no moment in which nobody can tell whose it
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
 import time
@@ -18,22 +17,27 @@ from typing import TYPE_CHECKING
 
 from ovn import host
 from ovn.clock import jitter
-from ovn.errors import Locked
+from ovn.errors import CorruptObject, Locked
 from ovn.git.disk import disk_errors, remove_tree
+from ovn.git.encoding import Entry
 from ovn.git.locks import abandoned, gits_here
+from ovn.git.sha1 import sha1
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ovn.git.encoding import Entry
     from ovn.git.locate import Location
 
 FOLDER = "index"
 PATIENCE = 10.0
 """Seconds that another git's ``index.lock`` is waited for."""
 
-Row = tuple[bytes, int, "Entry"]
+Row = tuple[bytes, int, Entry]
 """Path, stage, entry."""
+
+_HEAD = struct.Struct(">4sII")
+_FIXED = struct.Struct(">24xI12x20sH")
+"""What precedes a path: mode, object id, flags; times and the like are zeros, or not looked at."""
 
 
 @contextmanager
@@ -115,13 +119,33 @@ def encode(rows: Iterable[Row]) -> bytes:
     ``update-index`` reads the file itself.
     """
     ordered = sorted(rows, key=lambda row: row[:2])
-    parts = [struct.pack(">4sII", b"DIRC", 2, len(ordered))]
+    parts = [_HEAD.pack(b"DIRC", 2, len(ordered))]
     for path, stage, entry in ordered:
         length = min(len(path), 0xFFF)
-        fixed = struct.pack(">24xI12x20sH", entry.mode, bytes.fromhex(entry.oid), stage << 12 | length)
+        fixed = _FIXED.pack(entry.mode, bytes.fromhex(entry.oid), stage << 12 | length)
         parts.append(fixed + path + b"\0" * (8 - (len(fixed) + len(path)) % 8))
     body = b"".join(parts)
-    return body + hashlib.sha1(body, usedforsecurity=False).digest()
+    return body + sha1(body, usedforsecurity=False).digest()
+
+
+def decode(data: bytes) -> list[Row]:
+    """Return the rows of an index file that ``encode`` began and git went on with. Pure.
+
+    git leaves the version as it is. Raises CorruptObject for a file that is not whole.
+    """
+    body, told = data[:-20], data[-20:]
+    whole = not any(told) or sha1(body, usedforsecurity=False).digest() == told  # index.skipHash
+    if not whole or body[:8] != b"DIRC\0\0\0\2":
+        raise CorruptObject("the private index that git wrote is damaged")
+    rows = []
+    at = _HEAD.size
+    for _ in range(_HEAD.unpack_from(body)[2]):
+        mode, oid, flags = _FIXED.unpack_from(body, at)
+        begin = at + _FIXED.size
+        end = body.index(b"\0", begin)
+        rows.append((body[begin:end], flags >> 12 & 3, Entry.of(mode, oid.hex())))
+        at = end + 8 - (end - at) % 8
+    return rows
 
 
 class IndexLock:

@@ -70,7 +70,7 @@ class Reader:
             raise
         except GitFailed as error:
             raise Unsettled(str(error), self._suspects(error, paths)) from error
-        stored = status.stored(self.git, index)
+        stored = {path: entry for path, stage, entry in indexes.decode(index.read_bytes()) if not stage}
         found: dict[bytes, Entry | None] = {}
         for path in paths:
             if path in stored:

@@ -16,14 +16,12 @@ from ovn.git.encoding import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from ovn.git.run import Answer, Git, Started
 
 _UNREADABLE = re.compile(rb"^warning: could not open directory '(.*?)/?': Permission denied", re.MULTILINE)
 _TAGGED = re.compile(rb"(?:\A|\0)([^H]) ([^\0]+)")
 _LISTED = re.compile(rb"([A-Za-z?]) ([0-7]{6}) ([0-9a-f]{40}) ([0-3])\t([^\0]+)\0")
-_STORED = re.compile(rb"([0-7]{6}) ([0-9a-f]{40}) ([0-3])\t([^\0]+)\0")
 
 _STATUS = (
     *("status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind"),
@@ -197,13 +195,3 @@ def format_rows(listed: Sequence[Listed]) -> bytes:
         % (row.tag.encode(), row.entry.mode, row.entry.oid.encode(), row.stage, row.path)
         for row in listed
     )
-
-
-def stored(git: Git, index: Path) -> dict[bytes, Entry]:
-    """Return the merged rows of a private index by path."""
-    listing = git.run("ls-files", "-s", "-z", index=index).out
-    return {
-        path: Entry.of(int(mode, 8), oid.decode())
-        for mode, oid, stage, path in _STORED.findall(listing)
-        if stage == b"0"
-    }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ovn.errors import CorruptObject
 from ovn.git import index, meta, status, treeedit
 from ovn.git.encoding import EMPTY_TREE, EXECUTABLE, FILE, GITLINK, SYMLINK, Entry, decode_tree
 from ovn.git.inprogress import Unfinished
@@ -32,6 +34,30 @@ def test_git_reads_the_index_that_we_write(repo: Any, tmp_path: Path) -> None:
     listing = repo.run("ls-files", "-s", "-z", "-v", env={"GIT_INDEX_FILE": str(tmp_path / "index")}).stdout
     read = [(row.path, row.stage, row.entry) for row in status.parse_rows(listing)]
     assert read == sorted(rows, key=lambda row: row[:2])
+
+
+@pytest.mark.parametrize("skip_hash", ["false", "true"])
+def test_we_read_the_index_that_git_went_on_with(repo: Any, tmp_path: Path, skip_hash: str) -> None:
+    """It stays of version 2, whatever new ones are made of."""
+    where = tmp_path / "index"
+    paths = [b"README", b"n" * 4095, b"long/" + b"l" * 200] + [b"n" * length for length in range(1, 20)]
+    where.write_bytes(index.encode([(path, 0, Entry.of(FILE, OID)) for path in paths]))
+    repo.write("new", "x")
+    settings = ("-c", "index.version=4", "-c", f"index.skipHash={skip_hash}", "-c", "feature.manyFiles=true")
+    env = {"GIT_INDEX_FILE": str(where)}
+    repo.run(*settings, "update-index", "--add", "new", "README", env=env)
+    listing = repo.run("ls-files", "-s", "-z", "-v", env=env).stdout
+    read = [(row.path, row.stage, row.entry) for row in status.parse_rows(listing)]
+    assert index.decode(where.read_bytes()) == read
+    assert (b"new", 0) in [row[:2] for row in read]
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda data: data[:-1], lambda data: data.replace(b"DIRC", b"dirc"), lambda _: b""]
+)
+def test_an_index_that_is_not_whole_is_refused(spoil: Any) -> None:
+    with pytest.raises(CorruptObject, match="damaged"):
+        index.decode(spoil(index.encode([(b"a", 0, Entry.of(FILE, OID))])))
 
 
 def test_rows_are_written_as_git_prints_them(repo: Any) -> None:
