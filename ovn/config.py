@@ -7,12 +7,11 @@ variable can change what the file means. The environment is passed in, not read.
 from __future__ import annotations
 
 import re
-from dataclasses import field
 from typing import TYPE_CHECKING, NoReturn
 
 from ovn import names
 from ovn.errors import InvalidConfig
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field, replace
 from ovn.model import codec
 
 if TYPE_CHECKING:
@@ -277,8 +276,6 @@ def _with_template(config: Config, value: Json, page: Page, what: str) -> Config
     template = section.get("webhook") if isinstance(section, dict) else None
     if not isinstance(template, str):
         return config
-    from dataclasses import replace
-
     secret = any(not found[2] for found in _VARIABLE.finditer(template))
     if "://" in template and not (secret or _LOOPBACK.match(template)):
         raise InvalidConfig(

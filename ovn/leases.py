@@ -11,14 +11,14 @@ to do distributed locking", 2016).
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ovn import active, host, names, schema
 from ovn.clock import jitter, rfc3339
 from ovn.crash import crash_point
 from ovn.errors import LeaseHeld, RefMoved, StaleLease, StateConflict
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.git.encoding import Entry
 from ovn.git.locks import break_stale_locks, repository_lock
 from ovn.model.documents import Holder, Lease

@@ -7,11 +7,11 @@ import dataclasses
 import pickle
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError, asdict, field, fields, is_dataclass, replace
+from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass, replace
 
 import pytest
 
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Theirs:
 
     x: int
     name: str = "origin"
-    tags: dict[str, int] = field(default_factory=dict)
-    seen: str = field(default="", repr=False, compare=False)
+    tags: dict[str, int] = dataclasses.field(default_factory=dict)
+    seen: str = dataclasses.field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from ovn.agents.usage import Usage
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

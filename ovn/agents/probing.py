@@ -16,13 +16,12 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.agents import AGENTS, Task, opencode, ours
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.baseline import junit, testids
 from ovn.checks import commands
 from ovn.clock import rfc3339
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.git import glance, worktrees
 from ovn.git.run import Git
 from ovn.model import canonical

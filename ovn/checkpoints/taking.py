@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import host, names
@@ -11,7 +10,7 @@ from ovn.checkpoints.finding import newest, numbered
 from ovn.clock import parse_rfc3339, rfc3339
 from ovn.crash import crash_point
 from ovn.errors import RefMoved
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.git import snapshot as snapshots
 from ovn.git.gc import gc_guard
 from ovn.git.run import Git

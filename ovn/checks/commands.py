@@ -16,11 +16,10 @@ import selectors
 import signal
 import subprocess
 import time
-from dataclasses import field
 from typing import TYPE_CHECKING, BinaryIO
 
 from ovn import allowed, names
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,6 @@ and says why. This module is the only way to ``done``.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import features, names
@@ -16,7 +15,7 @@ from ovn.checkpoints import Limits
 from ovn.checks import commands
 from ovn.clock import rfc3339
 from ovn.errors import Unverified
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.git import snapshot, status
 from ovn.git.gc import gc_guard
 from ovn.git.paths import quote

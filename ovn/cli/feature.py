@@ -173,11 +173,10 @@ def verify_feature(context: Context, feature: str | None, seconds: float | None)
 
     FEATURE is by default the one of the session at work here. Exit 1: it is not done.
     """
-    from dataclasses import replace
-
     from ovn import features
     from ovn.checks import verify
     from ovn.cli import acting
+    from ovn.frozen import replace
 
     name = feature or _at_work(context)
     found = features.find(features.registry(context.store), name)

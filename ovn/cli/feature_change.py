@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ovn.cli.options import json_option
 from ovn.errors import NotTrusted, UsageError
+from ovn.frozen import replace
 from ovn.model.documents import PRIORITIES, Phase
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ import shlex
 import signal
 import subprocess
 import sys
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn import host
@@ -16,7 +15,7 @@ from ovn.clock import SYSTEM
 from ovn.demo import scratch, story
 from ovn.demo.agent import HALF_WAY, HOLD
 from ovn.errors import OvnError
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.runner import sole
 
 if TYPE_CHECKING:

@@ -8,12 +8,11 @@ not understood is passed over. What is called complete is a claim and stays one.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ovn.clock import rfc3339
 from ovn.errors import InvalidDocument
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.model import canonical
 from ovn.redaction import redact
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ovn import names
 from ovn.clock import rfc3339
 from ovn.errors import InvalidName, Refused, UsageError
 from ovn.features import rules
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.model import codec, records
 from ovn.model.documents import Evidence, Feature
 from ovn.state import reducers

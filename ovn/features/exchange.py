@@ -9,13 +9,12 @@ becomes pending with ``claimed`` set, for only evidence makes a feature done.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from ovn import names
 from ovn.errors import InvalidDocument, InvalidName
 from ovn.features import changing, progress, rules
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field, replace
 from ovn.model import canonical, codec, documents
 
 if TYPE_CHECKING:

@@ -6,13 +6,12 @@ right. Nothing in a proposal is a status: only evidence makes a feature done. Pu
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn import schema
 from ovn.errors import OvnError
 from ovn.features import changing, exchange
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.model import canonical
 
 if TYPE_CHECKING:

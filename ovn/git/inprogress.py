@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.git.disk import disk_errors
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ in neither the safety snapshot nor HEAD is named in ``would_lose`` before anythi
 from __future__ import annotations
 
 import stat
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn.errors import NotFound
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.git import meta, selection
 from ovn.git.disk import disk_errors
 from ovn.git.encoding import EMPTY_TREE, SYMLINK, object_id

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
-from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field, replace
 from ovn.git.paths import quote
 from ovn.model.documents import Omission
 
@@ -163,6 +161,8 @@ def _hash(chosen: Selection, disk: Disk) -> None:
 
 
 def _sha256(disk: Disk, path: bytes) -> str | None:
+    import hashlib
+
     try:
         with open(disk.open(path), "rb") as file:  # noqa: PTH123  a descriptor
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import types
 import typing
-from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
 
+from ovn.frozen import is_dataclass
 from ovn.model.canonical import Json  # noqa: TC001 - the annotations are read at run time
 
 
 def encode(value: Any) -> Json:
     """Return the JSON value of a document or of a part of one."""
     if is_dataclass(value):
-        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+        return {name: encode(getattr(value, name)) for name in value.__match_args__}
     if isinstance(value, (tuple, list)):
         return [encode(item) for item in value]
     if isinstance(value, dict):

@@ -6,9 +6,7 @@ paths text as ``git`` quotes them. ``None`` is "not yet" or "does not apply".
 
 from __future__ import annotations
 
-from dataclasses import field
-
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.model.canonical import Json  # noqa: TC001 - codec reads the annotations at run time
 
 FORMAT = 1

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ovn.errors import InvalidConfig
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
 from ovn.clock import rfc3339
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.redaction import redact
 
 if TYPE_CHECKING:

@@ -8,11 +8,10 @@ nothing is ordered by them; one in the future (a clock that was set back) counts
 from __future__ import annotations
 
 import os
-from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from ovn.errors import InvalidDocument
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field, replace
 from ovn.model import canonical
 from ovn.notify.events import KINDS, ONCE
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import host
 from ovn.errors import Conflict
+from ovn.frozen import replace
 from ovn.git import restore, treeedit, worktrees, writing
 from ovn.git.encoding import EMPTY_TREE
 from ovn.git.paths import quote

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import checkpoints, names
 from ovn.clock import rfc3339
 from ovn.crash import crash_point
 from ovn.errors import OvnError
+from ovn.frozen import replace
 from ovn.git import trailers, worktrees
 from ovn.git.gc import gc_guard
 from ovn.git.locks import operation_lock

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.clock import rfc3339
 from ovn.errors import NotFound, Refused
+from ovn.frozen import replace
 from ovn.git import trailers
 from ovn.git.history import invert
 from ovn.git.run import Git

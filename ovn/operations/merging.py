@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn.errors import Diverged, Refused
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.git import merging
 from ovn.git.gc import gc_guard
 from ovn.git.run import Git

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import checkpoints
 from ovn.errors import Diverged, NotFound, Refused
+from ovn.frozen import replace
 from ovn.git import history, worktrees
 from ovn.git.locate import MAIN
 from ovn.git.run import Git

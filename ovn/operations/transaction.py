@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import checkpoints, names
 from ovn.clock import rfc3339
 from ovn.crash import crash_point
 from ovn.errors import CorruptObject, OvnError, WouldLose
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.git.gc import gc_guard
 from ovn.git.locks import operation_lock
 from ovn.git.restore import Target

@@ -8,9 +8,9 @@ rendered into ``docs/reference/recovery.md`` and tested row by row.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.recovery.table import TABLE, Row
 
 __all__ = ["TABLE", "TOLD", "VERDICTS", "Facts", "Row", "Verdict", "course", "diagnose", "row_for"]

@@ -8,14 +8,13 @@ session's last checkpoint.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from ovn import active, host, leases, names
 from ovn.clock import parse_rfc3339
 from ovn.errors import CorruptObject, NotFound
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.git import glance, inprogress, locate, mending, paths, trailers
 from ovn.git.locks import interrupted
 from ovn.git.run import Git

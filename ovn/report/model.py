@@ -6,9 +6,7 @@ UTC, durations seconds, money USD. Each row carries the ``Source`` that backs it
 
 from __future__ import annotations
 
-from dataclasses import field
-
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.model.canonical import Json  # noqa: TC001 - codec reads the annotations at run time
 from ovn.model.documents import (  # noqa: TC001 - as above
     Baseline,

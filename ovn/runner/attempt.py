@@ -6,14 +6,13 @@ whatever dies in between, the next run knows what to look for.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.clock import rfc3339
 from ovn.crash import crash_point
 from ovn.errors import Unhealthy
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.model import codec, records
 from ovn.model.documents import Usage
 from ovn.runner.process import AgentProcess, Launch, Limits, Outcome

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn import agents, features, names, notify, trace
@@ -11,7 +10,7 @@ from ovn.agents.environment import allowed
 from ovn.checks import commands, health, trust
 from ovn.clock import parse_rfc3339, rfc3339
 from ovn.crash import crash_point
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.git import locate
 from ovn.model.documents import Run
 from ovn.runner import awake, ground, holding, limits, night, runs, sole, stop

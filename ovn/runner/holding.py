@@ -7,13 +7,12 @@ night that was killed anywhere goes on by doing what it would have done next.
 from __future__ import annotations
 
 import os
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn import features, notify, trace
 from ovn.crash import crash_point
 from ovn.errors import CrashLoop, LeaseHeld, NeedsPerson, NoSpace, OvnError, StaleLease, Unhealthy
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.runner import final, ready, recovering, runs, stop, work
 from ovn.runner.standing import Going
 from ovn.shift import starting

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn import baseline, features
 from ovn.checks import commands, trust, verify
 from ovn.errors import NotFound, Refused, Unhealthy
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.git import locate, worktrees
 from ovn.git.run import Git
 from ovn.operations.feature import of_feature

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from ovn import baseline, checkpoints, notify
@@ -15,7 +14,7 @@ from ovn.agents.usage import Usage
 from ovn.checks import health, trust
 from ovn.clock import parse_rfc3339
 from ovn.errors import NeedsPerson, OvnError
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.recovery.facts import Us
 from ovn.runner import limits, runs, watchdog
 from ovn.session import questions

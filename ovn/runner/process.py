@@ -16,14 +16,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from ovn import host, names
 from ovn.clock import SYSTEM
 from ovn.errors import Unhealthy
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.runner import cage, ending, launch
 from ovn.runner.log import CappedLog
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ovn import names
 from ovn.clock import rfc3339
 from ovn.errors import NotFound
+from ovn.frozen import replace
 from ovn.model.documents import Seen
 from ovn.redaction import redact
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from ovn import checkpoints, features, names, operations
 from ovn.checks import verify
 from ovn.clock import rfc3339
 from ovn.errors import NotFound
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.git.gc import gc_guard
 from ovn.model import codec, records
 from ovn.recovery import facts

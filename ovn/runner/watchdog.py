@@ -8,10 +8,9 @@ failures are counted by tool, because arguments vary while the mistake stays the
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

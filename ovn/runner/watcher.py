@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn import active, checkpoints, names
@@ -10,7 +9,7 @@ from ovn.agents import ours
 from ovn.agents.usage import Usage
 from ovn.checks import health
 from ovn.errors import GitFailed, Locked, NoSpace, StaleLease
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.runner import watchdog
 from ovn.runner.stream import Stream
 

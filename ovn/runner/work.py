@@ -7,13 +7,13 @@ a night that runs and the recovery of one that died are the same code.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import checkpoints, features, names, operations
 from ovn.checks import verify
 from ovn.crash import crash_point
 from ovn.errors import HandoffRefused, NeedsPerson, NoSpace, OvnError, Unhealthy
+from ovn.frozen import replace
 from ovn.recovery import diagnosis, facts
 from ovn.runner import judging, lastwords, stop, trying
 from ovn.runner.standing import Going, actor, base_of, bench, foreign_commits, look, order, us

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from contextvars import ContextVar
-from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -6,11 +6,10 @@ The session's lease has the generation that the journal asks for.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn.errors import OvnError, StaleLease
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 
 if TYPE_CHECKING:
     from ovn.leases import Held, Leases

@@ -7,14 +7,13 @@ that has ended and holds a lease which the next command releases.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ovn import active, checkpoints, features, operations
 from ovn.clock import rfc3339
 from ovn.crash import crash_point
 from ovn.errors import CommitRefused, GitTimeout, HandoffRefused, NotFound, OperationInProgress
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.git.run import Git
 from ovn.model import codec, lifecycle, records
 from ovn.model.documents import Handoff

@@ -6,11 +6,10 @@ gathers the situation they look at and carries the handoff out.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn.errors import HandoffRefused, InvalidDocument
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.model import canonical, codec
 from ovn.model.documents import Handoff
 

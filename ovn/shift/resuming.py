@@ -7,13 +7,13 @@ repeat, so a resume that dies is resumed.
 
 from __future__ import annotations
 
-from dataclasses import asdict, field
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ovn import active, checkpoints, operations
 from ovn.clock import rfc3339
 from ovn.errors import LeaseHeld, NotFound, NotInitialised
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.git import mending
 from ovn.git.run import Git
 from ovn.model import lifecycle, records

@@ -8,13 +8,12 @@ from git, and what it left uncommitted is in a safety checkpoint and stays in th
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ovn import active, checkpoints, features, names, operations
 from ovn.clock import rfc3339
 from ovn.errors import NotFound, Refused
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.git import inprogress
 from ovn.git.locks import interrupted
 from ovn.git.run import Git

@@ -8,14 +8,13 @@ the branch is a whole state.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ovn import names, schema
 from ovn.clock import parse_rfc3339, rfc3339
 from ovn.errors import InvalidDocument
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field, replace
 from ovn.model import canonical, records
 from ovn.state import blobs, reducers, segments, subjects
 from ovn.state.subjects import Words

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ovn import names
+from ovn.frozen import replace
 from ovn.model.documents import Blocker, Layer, Value
 from ovn.state.events import Effect, Event
 

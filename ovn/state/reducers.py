@@ -8,10 +8,10 @@ record itself stays in the journal's segments.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ovn import names
+from ovn.frozen import replace
 from ovn.model import codec, documents
 from ovn.model.documents import (
     ENDED_STATES,

@@ -8,11 +8,10 @@ commit. Text from agents and repositories loses its control and direction charac
 from __future__ import annotations
 
 import re
-from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from ovn import names
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from ovn import active, checkpoints, host, leases, names
 from ovn.checks import health
 from ovn.config import Config
 from ovn.errors import OvnError
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, replace
 from ovn.git import gc, locks, mending, settings
 from ovn.git.locate import MINIMUM_GIT
 from ovn.git.run import As, Git, environment

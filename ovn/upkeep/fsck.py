@@ -7,13 +7,12 @@ listed as a note: a clone has tags without the state branch, and they are worth 
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn import names, schema
 from ovn.checkpoints import telling
 from ovn.errors import CorruptObject, OvnError
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.git import paths
 from ovn.git.run import Git
 from ovn.model import canonical

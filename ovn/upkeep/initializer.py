@@ -9,13 +9,12 @@ for long-running agents", with the checks that its prompts only ask for.)
 from __future__ import annotations
 
 import os
-from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from ovn import checkpoints, names, operations
 from ovn.clock import rfc3339
 from ovn.errors import CommitRefused, GitTimeout, HandoffRefused, NeedsPerson, OperationInProgress, Unhealthy
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field, replace
 from ovn.model import lifecycle
 from ovn.recovery.facts import Us
 from ovn.redaction import redact

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.errors import Refused
 from ovn.features import proposal
+from ovn.frozen import replace
 from ovn.git.paths import quote
 from ovn.git.run import Git
 from ovn.shift.context import visible

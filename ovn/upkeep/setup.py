@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ovn import active, config, marked, names
 from ovn.errors import Refused, UsageError, WouldLose
-from ovn.frozen import dataclass
+from ovn.frozen import dataclass, field
 from ovn.git import glance, worktrees
 from ovn.git.locks import repository_lock
 from ovn.git.paths import quote
