@@ -20,6 +20,7 @@ from ovn.errors import OvnError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from subprocess import Popen
     from typing import Self
 
     from ovn.checks.trust import Book
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ovn.config import Config
     from ovn.git.glance import Glance
     from ovn.git.locate import Location
+    from ovn.git.run import Started
     from ovn.git.settings import Settings
     from ovn.state.store import StateStore
 
@@ -34,10 +36,17 @@ if TYPE_CHECKING:
 class Context:
     """Repository, state, clock, output and environment of one call of one verb.
 
-    ``json`` is true once ``--json`` was read: the verb then prints one document.
+    ``json`` is true once ``--json`` was read: the verb then prints one document. ``asked``: git
+    was asked already where the repository is (``ovn.git.where``).
     """
 
-    def __init__(self, environ: Mapping[str, str] | None = None, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str] | None = None,
+        clock: Clock = SYSTEM,
+        asked: Popen[bytes] | None = None,
+    ) -> None:
+        self._asked = asked
         self.environ = os.environ if environ is None else environ
         self.clock = clock
         self.json = False
@@ -49,7 +58,8 @@ class Context:
         """The repository around the current folder; raises NotARepository and its kin."""
         from ovn.git.locate import locate
 
-        return locate()
+        asked, self._asked = self._asked, None  # an answer can be read once
+        return locate(asked=asked)
 
     @cached_property
     def store(self) -> StateStore:
@@ -79,6 +89,7 @@ class Context:
     @cached_property
     def glance(self) -> Glance:
         """A look at the work tree that git has begun, to be used once; see ``look_ahead``."""
+        self._configuration  # noqa: B018 - git reads it while what follows is loaded
         from ovn.git.glance import begin
         from ovn.git.run import Git
 
@@ -117,9 +128,15 @@ class Context:
     @cached_property
     def settings(self) -> Settings:
         """The person's git configuration here; raises NotARepository and GitFailed."""
-        from ovn.git.settings import read
+        from ovn.git.settings import answer
 
-        return read(self.location)
+        return answer(self._configuration)
+
+    @cached_property
+    def _configuration(self) -> Started:
+        from ovn.git.settings import ask
+
+        return self._open.enter_context(ask(self.location))
 
     @property
     def session(self) -> str | None:

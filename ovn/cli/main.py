@@ -23,6 +23,7 @@ COLLECT_EVERY = 50_000
 TYPE_CHECKING = False  # typing's own would be a tenth of the time that help takes
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from subprocess import Popen
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -119,9 +120,10 @@ def _change_folder(args: list[str]) -> list[str]:
 
 
 def _run_verb(name: str, args: list[str]) -> int:
+    asked = _ask_where() if name in verbs.LOOKING else None
     from ovn.cli.context import Context
 
-    with Context() as surroundings:
+    with Context(asked=asked) as surroundings:
         if name in verbs.LOOKING:
             surroundings.look_ahead()
         command = verbs.load(name)
@@ -129,6 +131,16 @@ def _run_verb(name: str, args: list[str]) -> int:
         with command.make_context(f"git ovn {name}", args, obj=surroundings, **verbs.SETTINGS) as context:
             answer = command.invoke(context)
     return answer if isinstance(answer, int) else 0
+
+
+def _ask_where() -> Popen[bytes] | None:
+    """Ask git where the repository is before anything heavy is loaded; None when it cannot be asked."""
+    from ovn.git.where import ask
+
+    try:
+        return ask()
+    except OSError:  # whoever needs the repository asks again, and says what is wrong
+        return None
 
 
 if __name__ == "__main__":

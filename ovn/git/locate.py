@@ -11,6 +11,7 @@ from pathlib import Path
 from ovn import names
 from ovn.errors import BareRepository, NotARepository, UnsupportedPlatform, UnsupportedRepository
 from ovn.frozen import dataclass
+from ovn.git import where
 from ovn.git.disk import disk_errors
 
 MINIMUM_GIT = (2, 38)
@@ -56,40 +57,32 @@ def linked_key(name: str) -> str:
     return "linked-" + hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()[:10]
 
 
-def locate(start: Path | None = None) -> Location:
-    """Return where the repository around ``start`` (default: here) lies.
+def locate(start: Path | None = None, asked: subprocess.Popen[bytes] | None = None) -> Location:
+    """Return where the repository around ``start`` (default: here) lies; ``asked``: git was, about it.
 
     git itself is asked (2 ms), so that ``GIT_DIR``, ``-C``, ``safe.directory``, linked work
     trees and submodules mean what they mean to git. Raises NotARepository,
     UnsupportedRepository, and GitFailed's kin with git's own words for an unsafe owner.
     """
-    question = ["git", "rev-parse", "--is-bare-repository", "--show-object-format", "--absolute-git-dir"]
-    question += ["--git-common-dir", "--show-toplevel"]  # the last one fails where there is no work tree
     try:
-        answer = subprocess.run(
-            question,
-            cwd=start,
-            env={**os.environ, "LC_ALL": "C"},
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        asked = asked or where.ask(start)
     except FileNotFoundError as error:
         if start is not None and not Path(start).exists():
             raise NotARepository(f"no such folder: '{start}'") from error
         raise NotARepository("git is not installed", hint="install git 2.38 or later") from error
     except NotADirectoryError as error:
         raise NotARepository(f"not a folder: '{start}'") from error
-    match = _ANSWER.fullmatch(answer.stdout.decode("utf-8", "surrogateescape"))
+    out, err = asked.communicate()
+    match = _ANSWER.fullmatch(out.decode("utf-8", "surrogateescape"))
     if match is None:
-        raise _refusal(answer.stderr.decode(errors="replace").strip())
+        raise _refusal(err.decode(errors="replace").strip())
     if match["format"] != "sha1":
         raise UnsupportedRepository(
             f"the repository uses the object format '{match['format']}'",
             hint="git ovn works with sha1 repositories until libgit2 can read others",
         )
     here = Path(start) if start is not None else Path.cwd()
-    git_dir, common, top = _folders(here, match["folders"], 3 if answer.returncode == 0 else 2)
+    git_dir, common, top = _folders(here, match["folders"], 3 if asked.returncode == 0 else 2)
     return Location(
         top=top if match["bare"] == "false" else None, git_dir=git_dir.resolve(), common_dir=common.resolve()
     )

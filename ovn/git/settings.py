@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ovn.git.locate import Location
+    from ovn.git.run import Started
 
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False, "": False}
 _NUMBER = re.compile(r"\s*([+-]?(?:0[xX][0-9a-fA-F]+|\d+))([kKmMgG]?)\Z")
@@ -89,9 +90,19 @@ def read(location: Location) -> Settings:
     ``git -c KEY=VALUE ovn ...`` counts, although no git command that we run for ourselves
     inherits it. Raises GitFailed with git's words for a file that git cannot read.
     """
-    asked = {name: value for name, value in os.environ.items() if _ASKED.match(name)}
-    answer = Git(location).run("config", "--list", "--show-scope", "-z", env=asked, who=As.USER)
-    words = answer.out.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    with ask(location) as asked:
+        return answer(asked)
+
+
+def ask(location: Location) -> Started:
+    """Let git read the configuration; something else can be done before its ``answer`` is needed."""
+    given = {name: value for name, value in os.environ.items() if _ASKED.match(name)}
+    return Git(location).start("config", "--list", "--show-scope", "-z", env=given, who=As.USER)
+
+
+def answer(asked: Started) -> Settings:
+    """Return what git read; raises what ``read`` raises."""
+    words = asked.answer().out.decode("utf-8", "surrogateescape").split("\0")[:-1]
     values: dict[str, tuple[str | None, ...]] = {}
     scopes: dict[tuple[str, str | None], set[str]] = {}
     for scope, item in zip(words[::2], words[1::2], strict=True):
