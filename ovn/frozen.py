@@ -48,6 +48,9 @@ else:
         return one.__class__(**values | changes)
 
 
+FEW = 8
+"""Instances until an ``__init__`` is compiled, which takes as long as making fifty without it."""
+
 _UNSET = object()
 """Stands for the default of a field whose value is made anew for each instance."""
 
@@ -96,11 +99,7 @@ def _define(cls: Any, *, frozen: bool) -> Any:
     made: Any = type(cls)(cls.__name__, cls.__bases__, body)
     made.__qualname__ = cls.__qualname__
 
-    def first(self: Any, *args: Any, **kwargs: Any) -> None:
-        made.__init__ = _initializer(made)
-        made.__init__(self, *args, **kwargs)
-
-    made.__init__ = first
+    made.__init__ = _beginner(made)
     return made
 
 
@@ -110,6 +109,41 @@ def _said(cls: type, name: str) -> _Told:
         return _Told()
     said = cls.__dict__[name]
     return said if isinstance(said, _Told) else _Told(default=said)
+
+
+def _beginner(cls: Any) -> Callable[..., None]:
+    """Return the ``__init__`` for the first few instances; then, or to refuse arguments, one is compiled."""
+    made = 0
+
+    def init(self: Any, /, *args: Any, **kwargs: Any) -> None:
+        nonlocal made
+        made += 1
+        values = _bound(cls, args, kwargs) if made <= FEW else None
+        if values is None:
+            cls.__init__ = _initializer(cls)
+            cls.__init__(self, *args, **kwargs)
+            return
+        for name, value in values.items():
+            getattr(cls, name).__set__(self, value)
+        if hasattr(cls, "__post_init__"):
+            self.__post_init__()
+
+    return init
+
+
+def _bound(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the value of each field; None where the arguments are not what the fields ask for."""
+    names = cls.__match_args__
+    given = dict(zip(names, args, strict=False)) | kwargs
+    if len(given) != len(args) + len(kwargs) or not given.keys() <= set(names):
+        return None
+    for name in names:
+        told = cls._told[name][1]
+        if name not in given and "default_factory" in told:
+            given[name] = told["default_factory"]()
+        elif name not in given and "default" in told:
+            given[name] = told["default"]
+    return given if len(given) == len(names) else None
 
 
 def _initializer(cls: Any) -> Callable[..., None]:
