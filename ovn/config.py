@@ -142,7 +142,7 @@ class Config:
     logging: Logging = field(default_factory=Logging)
 
 
-_VARIABLE = re.compile(r"\$\{(OVN_[A-Z0-9_]+)(?::-([^}]*))?\}")
+_VARIABLE = r"\$\{(OVN_[A-Z0-9_]+)(?::-([^}]*))?\}"  # seldom needed: compiled then
 
 
 def load(top: Path, environ: Mapping[str, str]) -> Config:
@@ -246,11 +246,11 @@ def _expand(value: Json, path: str, page: Page, environ: Mapping[str, str], what
             return environ[name] if name in environ else _unset(name, page, path, what)
         return str(default)
 
-    text = _VARIABLE.sub(lookup, value)
+    text = re.sub(_VARIABLE, lookup, value)
     from ovn.model import strictyaml
 
     # A number from the environment is a number, unless it stands in quotes.
-    return strictyaml.scalar(text) if path in page.plain and _VARIABLE.fullmatch(value) else text
+    return strictyaml.scalar(text) if path in page.plain and re.fullmatch(_VARIABLE, value) else text
 
 
 def _unset(name: str, page: Page, path: str, what: str) -> NoReturn:
@@ -262,12 +262,12 @@ def _unset(name: str, page: Page, path: str, what: str) -> NoReturn:
 
 # -- the webhook -------------------------------------------------------------------------------
 
-_LOOPBACK = re.compile(r"(?:\w+\+)?https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?:/|\Z)")
+_LOOPBACK = r"(?:\w+\+)?https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?:/|\Z)"
 
 
 def from_environment(template: str) -> bool:
     """Return whether variables alone say all of a value: nothing of it was chosen by the file. Pure."""
-    return not _VARIABLE.sub(lambda found: found[2] or "", template).strip()
+    return not re.sub(_VARIABLE, lambda found: found[2] or "", template).strip()
 
 
 def _with_template(config: Config, value: Json, page: Page, what: str) -> Config:
@@ -276,8 +276,8 @@ def _with_template(config: Config, value: Json, page: Page, what: str) -> Config
     template = section.get("webhook") if isinstance(section, dict) else None
     if not isinstance(template, str):
         return config
-    secret = any(not found[2] for found in _VARIABLE.finditer(template))
-    if "://" in template and not (secret or _LOOPBACK.match(template)):
+    secret = any(not found[2] for found in re.finditer(_VARIABLE, template))
+    if "://" in template and not (secret or re.match(_LOOPBACK, template)):
         raise InvalidConfig(
             f"{what}: {page.places.get('notifications.webhook')}: notifications.webhook: "
             "the address of a webhook is a secret and must not stand in a file",

@@ -11,7 +11,7 @@ import re
 
 _NAMED = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
 _VALUES = {name: code for code, name in _NAMED.items()}
-_ESCAPE = re.compile(r'\\([0-3][0-7]{2}|[abtnvfr"\\])')
+_ESCAPE = r'\\([0-3][0-7]{2}|[abtnvfr"\\])'  # seldom needed: compiled then
 _PLAIN = re.compile(r'[^\x00-\x1f\x7f-\x9f"\\\ud800-\udfff]*\Z')
 
 
@@ -39,11 +39,11 @@ def unquote(text: str) -> bytes:
     if len(text) < 2 or not text.endswith('"'):
         raise ValueError(f"a quoted path without its end: {text!r}")
     inner = text[1:-1]
-    rest = _ESCAPE.sub("", inner)
+    rest = re.sub(_ESCAPE, "", inner)
     if "\\" in rest or '"' in rest:
         raise ValueError(f"not a quoted path: {text!r}")
     done, at = [], 0
-    for escape in _ESCAPE.finditer(inner):
+    for escape in re.finditer(_ESCAPE, inner):
         done += [inner[at : escape.start()].encode("utf-8", "surrogateescape"), _byte(escape[1])]
         at = escape.end()
     return b"".join(done) + inner[at:].encode("utf-8", "surrogateescape")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ovn.git.run import Started
 
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False, "": False}
-_NUMBER = re.compile(r"\s*([+-]?(?:0[xX][0-9a-fA-F]+|\d+))([kKmMgG]?)\Z")
+_NUMBER = r"\s*([+-]?(?:0[xX][0-9a-fA-F]+|\d+))([kKmMgG]?)\Z"  # seldom needed: compiled then
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _OWN = frozenset(("local", "worktree"))
 """Scopes of the repository's own files; what the person's own say too is the person's."""
@@ -61,7 +61,7 @@ class Settings:
         found = self.text(key)
         if found is None:
             return default
-        match = _NUMBER.match(found)
+        match = re.match(_NUMBER, found)
         if match is None:
             raise InvalidConfig(
                 f"bad value '{found}' for '{key}'", hint=f"look with 'git config --show-origin {key}'"

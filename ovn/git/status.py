@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ovn.git.run import Answer, Git, Started
 
 _UNREADABLE = re.compile(rb"^warning: could not open directory '(.*?)/?': Permission denied", re.MULTILINE)
-_TAGGED = re.compile(rb"(?:\A|\0)([^H]) ([^\0]+)")
-_LISTED = re.compile(rb"([A-Za-z?]) ([0-7]{6}) ([0-9a-f]{40}) ([0-3])\t([^\0]+)\0")
+_TAGGED = rb"(?:\A|\0)([^H]) ([^\0]+)"  # seldom needed, as the next: compiled then
+_LISTED = rb"([A-Za-z?]) ([0-7]{6}) ([0-9a-f]{40}) ([0-3])\t([^\0]+)\0"
 
 _STATUS = (
     *("status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind"),
@@ -172,7 +172,7 @@ def flags(listing: bytes) -> list[tuple[str, bytes]]:
     plain = listing.count(b"\0H ") + listing.startswith(b"H ")
     if plain == listing.count(b"\0"):
         return []
-    return [(tag.decode(), path) for tag, path in _TAGGED.findall(listing) if tag not in b"M"]
+    return [(tag.decode(), path) for tag, path in re.findall(_TAGGED, listing) if tag not in b"M"]
 
 
 def rows(git: Git) -> list[Listed]:
@@ -184,7 +184,7 @@ def parse_rows(listing: bytes) -> list[Listed]:
     """Return the rows that ``ls-files -s -v -z`` printed. Pure."""
     return [
         Listed(tag.decode(), Entry.of(int(mode, 8), oid.decode()), int(stage), path)
-        for tag, mode, oid, stage, path in _LISTED.findall(listing)
+        for tag, mode, oid, stage, path in re.findall(_LISTED, listing)
     ]
 
 
