@@ -64,7 +64,7 @@ def commits(store, count, *, start=()):
 # -- objects ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", [b"", b"text\n", bytes(range(256)) * 999])
+@pytest.mark.parametrize("data", [b"", b"text\n", bytes(range(256)) * 999], ids=["empty", "text", "bytes"])
 def test_what_is_written_is_read_by_us_and_by_git(store, repo, data):
     oid = store.write("blob", data)
     assert store.read(oid) == ("blob", data)
