@@ -166,9 +166,7 @@ def store(location: Location, encoded: EncodedPack) -> Pack:
     with disk_errors("cannot store a pack"):
         try:
             where.mkdir(parents=True, exist_ok=True)
-            create(unsaid, Owner.me().line.encode())  # git prune removes what is called so
-            crash_point("pack.before_keep")
-            unsaid.rename(keep)  # whole from the beginning: it always says whose it is
+            _keep(unsaid, keep)
             create(body, encoded.pack)
             crash_point("pack.before_index")
             create(unfinished, encoded.index)
@@ -182,6 +180,28 @@ def store(location: Location, encoded: EncodedPack) -> Pack:
                     path.unlink()
             raise
     return Pack(name, encoded.oids, keep)
+
+
+_TRIES = 5
+"""So often a pack's .keep is made, should git take each before it has its name."""
+
+
+def _keep(unsaid: Path, keep: Path) -> None:
+    """Make the file that keeps a pack, whole from the beginning: it always says whose it is.
+
+    ``git prune`` removes what is called ``tmp_``, which is good for what a dead process left;
+    with ``--expire=now`` also what is about to be renamed, and then it is made anew.
+    """
+    for left in reversed(range(_TRIES)):
+        create(unsaid, Owner.me().line.encode())
+        crash_point("pack.before_keep")
+        try:
+            unsaid.rename(keep)
+        except FileNotFoundError:
+            if not left:
+                raise
+        else:
+            return
 
 
 def _note(location: Location, name: str) -> None:

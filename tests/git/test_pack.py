@@ -127,6 +127,24 @@ def test_no_space_is_named(location, monkeypatch):
     assert list(pack.folder(location).iterdir()) == []
 
 
+def test_a_prune_that_takes_the_file_which_is_about_to_keep_the_pack_costs_another_try(
+    repo, location, monkeypatch
+):
+    come_by = []
+
+    def prune_once(point):
+        come_by.append(point)
+        if come_by == ["pack.before_keep"]:
+            repo.git("prune", "--expire=now")
+            assert list(pack.folder(location).iterdir()) == []
+
+    monkeypatch.setattr(pack, "crash_point", prune_once)
+    stored = pack.store(location, pack.encode([("blob", b"x")]))
+    assert come_by.count("pack.before_keep") == 2
+    assert stored.keep.read_text() == Owner.me().line
+    assert repo.git("cat-file", "blob", stored.oids[0]) == "x"
+
+
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_named(location):
     pack.folder(location).chmod(0o555)
