@@ -11,7 +11,7 @@ from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass, repla
 
 import pytest
 
-from ovn.frozen import dataclass, field
+from ovn.frozen import FEW, dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,57 @@ def test_what_is_not_frozen_can_be_set():
     one = Counter()
     one.count = 3
     assert one == Counter(3)
+
+
+def test_what_can_change_has_no_hash_and_fields_that_are_set_later():
+    @dataclass(slots=True)
+    class Draft:
+        title: str
+        body: str = field(init=False)
+
+    one = Draft("a")
+    one.body = "b"
+    assert repr(one).endswith("Draft(title='a', body='b')")
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(one)
+
+
+def test_the_compiled_beginning_is_as_the_first_ones():
+    """The first few instances are made without one."""
+
+    @dataclass(frozen=True, slots=True)
+    class Many:
+        low: int
+        high: int = 5
+        seen: list[int] = field(default_factory=list)
+
+        def __post_init__(self) -> None:
+            self.seen.append(self.low)
+
+    many = [Many(number, seen=[]) if number % 2 else Many(low=number) for number in range(3 * FEW)]
+    assert [(one.low, one.high, one.seen) for one in many] == [(n, 5, [n]) for n in range(len(many))]
+
+
+def test_an_instance_is_replaced_and_known_without_the_standard_library():
+    program = """
+import sys
+from ovn.frozen import dataclass, field, is_dataclass, replace
+@dataclass(frozen=True, slots=True)
+class One:
+    x: int
+    tags: dict = field(default_factory=dict)
+assert replace(One(1), x=2) == One(2) and is_dataclass(One) and is_dataclass(One(1)) and not is_dataclass(1)
+assert "dataclasses" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_field_of_the_standard_library_is_refused():
+    with pytest.raises(TypeError, match=r"ovn\.frozen"):
+
+        @dataclass(frozen=True, slots=True)
+        class Mixed:
+            tags: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def test_a_class_costs_a_fifth_of_the_standard_ones_at_most():
