@@ -9,6 +9,7 @@ import pytest
 
 from ovn.errors import BareRepository, NotARepository, UnsupportedPlatform, UnsupportedRepository
 from ovn.git import locate as module
+from ovn.git import where
 from ovn.git.locate import git_version, locate, require_git
 
 
@@ -24,6 +25,13 @@ def test_a_subfolder_belongs_to_its_repository(repo):
 def test_where_we_are_is_the_default(repo, monkeypatch):
     monkeypatch.chdir(repo.path)
     assert repo.location == locate()
+
+
+def test_git_may_have_been_asked_before(repo, monkeypatch):
+    monkeypatch.chdir(repo.path)
+    asked = where.ask()
+    monkeypatch.setenv("PATH", "")
+    assert locate(asked=asked).top == repo.path
 
 
 def test_a_linked_work_tree_shares_the_common_folder(repo, tmp_path):

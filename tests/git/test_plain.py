@@ -77,6 +77,7 @@ def test_a_repository_shared_by_a_group_is_libgit2_s_too(repo, location):
 
 def test_with_much_to_read_libgit2_takes_over(store, packed, monkeypatch):
     monkeypatch.setattr(plain, "PLENTY", 1)
+    monkeypatch.setattr(plain, "SMALL", 0)
     read = [store.read(packed) for _ in range(4)]
     assert read == [read[0]] * 4
     assert store.exists(packed)
@@ -117,6 +118,7 @@ def test_git_that_was_killed_meanwhile_is_no_loss(store, packed):
     process = store._cat._process
     process.kill()
     process.wait()
+    store._recent.clear()
     assert store.read(packed) == before
     assert store.exists(packed)
 
@@ -130,6 +132,7 @@ def test_git_that_answers_is_no_git_at_work_in_the_repository(store, location, p
 
 def test_a_forked_child_asks_a_git_of_its_own(store, packed):
     expected = store.read(packed)
+    store._recent.clear()
     pid = os.fork()
     if pid == 0:
         os._exit(0 if store.read(packed) == expected else 1)
