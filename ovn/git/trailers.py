@@ -73,7 +73,8 @@ def _block(message: str) -> list[str]:
     own = other = generated = 0
     above = False  # is the line above a trailer? A folded line is what that is
     for line in block:
-        if line.startswith("#"):  # a comment, to git in any message
+        if line.startswith("#"):  # a comment, to git in any message, and nothing to fold a line onto
+            above = False
             continue
         if line.startswith(_GENERATED):
             generated += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ovn.git import trailers
@@ -65,6 +65,7 @@ def test_a_message_is_read_as_git_reads_it(repo, message):
         max_size=9,
     )
 )
+@example(lines=["", "text", "text", "Signed-off-by: x <y>", "# note", " folded", "text"])
 def test_any_mixture_is_read_as_git_reads_it(repo, lines):
     message = "\n".join(["subject", *lines, ""])
     assert told_by_git(repo, message) == trailers.parse(message)
