@@ -216,21 +216,22 @@ class Libgit2Store(Basis):
                     raise CorruptObject(f"cannot move ref '{ref}' to '{new}', which does not exist")
                 else:
                     transaction.set_target(ref, new, None, reason.replace("\n", " "))
-                self._commit(transaction, ref, new)
+                self._commit(transaction, ref, expected)
         finally:
             # frees the lock now: left to the collector, a failed commit keeps it as long as its traceback
             transaction.__exit__(OvnError, None, None)
 
-    def _commit(self, transaction: pygit2.ReferenceTransaction, ref: str, new: str | None) -> None:
+    def _commit(self, transaction: pygit2.ReferenceTransaction, ref: str, expected: str | None) -> None:
         """Commit; an error after the ref was moved is none.
 
         Between the rename and the sync of its folder a ``git pack-refs`` may move the ref into
-        packed-refs and remove the empty folder: libgit2 then fails over a ref that is in place.
+        packed-refs and remove the empty folder: libgit2 then fails over a ref that is in place,
+        or that somebody else has moved on. Before the rename the lock holds it where it was.
         """
         try:
             transaction.commit()
         except pygit2.GitError as error:
-            if "for fsync" not in str(error) or self._target(ref) != new:
+            if "for fsync" not in str(error) or self._target(ref) == expected:
                 raise
             host.sync_filesystem(self.location.common_dir)
 

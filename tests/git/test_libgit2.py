@@ -38,6 +38,21 @@ def test_a_ref_packed_between_its_rename_and_its_sync_was_moved(repo, store, mon
     assert store.resolve(names.STATE_REF) == made
 
 
+def test_it_was_moved_also_when_another_has_moved_it_on(repo, store, monkeypatch):
+    real = pygit2.ReferenceTransaction.commit
+    made, later = commit(store, "one"), commit(store, "two")
+
+    def overtaken(transaction):
+        real(transaction)
+        repo.git("update-ref", names.STATE_REF, later, made)
+        repo.git("pack-refs", "--all")
+        raise pygit2.GitError(WORDS)
+
+    monkeypatch.setattr(pygit2.ReferenceTransaction, "commit", overtaken)
+    store.update_ref(names.STATE_REF, made, None, "test")
+    assert store.resolve(names.STATE_REF) == later
+
+
 def test_an_error_before_the_ref_was_moved_is_one(store, monkeypatch):
     def failing(transaction):
         raise pygit2.GitError(WORDS)
