@@ -365,13 +365,16 @@ def test_replaying_says_whether_something_is_still_to_come(runner, calls):
 
 
 def test_concurrent_steps_come_back_in_any_order_of_completion(ready, calls):
-    async def give(value, pause):
-        await asyncio.sleep(pause)
+    async def give(value, turns):
+        await turns[value].wait()
+        if value:
+            turns[value - 1].set()  # the last one that was begun ends first
         return calls.give(value)
 
     async def program(session):
-        many = [session.step("x", give, n, 0.02 - n * 0.004) for n in range(5)]
-        return await asyncio.gather(*many)
+        turns = [asyncio.Event() for _ in range(5)]
+        turns[4].set()
+        return await asyncio.gather(*(session.step("x", give, n, turns) for n in range(5)))
 
     async def main():
         async with DurableSession.start("s", repo=ready.tree()) as session:
