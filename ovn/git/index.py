@@ -210,6 +210,13 @@ def _link(mine: Path, lock: Path) -> bool:
     return True
 
 
+def break_lock(location: Location, since: float) -> None:
+    """Remove an ``index.lock`` that a git of ours, killed with whoever began it at ``since``, left."""
+    lock = location.git_dir / "index.lock"
+    if abandoned(location, lock, since):
+        lock.unlink(missing_ok=True)
+
+
 def _judge(location: Location, lock: Path) -> None:
     """Break an abandoned lock, or raise Locked with what is known of its holder."""
     if abandoned(location, lock):

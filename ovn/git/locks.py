@@ -214,17 +214,20 @@ ABANDONED = 600
 """Seconds after which a lock of git's own may be a dead one's; see ``abandoned``."""
 
 
-def abandoned(location: Location, lock: Path) -> bool:
+def abandoned(location: Location, lock: Path, since: float | None = None) -> bool:
     """Tell whether a lock file of git's own (``index.lock``, ``packed-refs.lock``) is nobody's any more.
 
-    It is older than 10 minutes, no live process has it open, and no git works in this repository
-    (one that waits for an editor has it closed). False where that cannot be known.
+    It is older than 10 minutes, or not older than ``since``, when one of us began to run a git that
+    locks, and died; no live process has it open, and no git works in this repository (one that
+    waits for an editor has it closed). False where that cannot be known.
     """
     try:
-        age = time.time() - lock.stat().st_mtime
+        made = lock.stat().st_mtime
     except FileNotFoundError:
         return False
-    return age > ABANDONED and not host.processes_with_open(lock) and gits_here(location) == []
+    ours = since is not None and made >= since - 1  # file systems round
+    old = time.time() - made > ABANDONED
+    return (ours or old) and not host.processes_with_open(lock) and gits_here(location) == []
 
 
 def left_by_git(location: Location) -> list[Path]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ovn import checkpoints, names
-from ovn.clock import rfc3339
+from ovn.clock import parse_rfc3339, rfc3339
 from ovn.crash import crash_point
 from ovn.errors import CorruptObject, OvnError, WouldLose
 from ovn.frozen import dataclass, replace
+from ovn.git import index as indexes
 from ovn.git.gc import gc_guard
 from ovn.git.locks import operation_lock
 from ovn.git.restore import Target
@@ -142,7 +143,11 @@ def recover(
     """
     with operation_lock(store.location), gc_guard(store.location):
         order = Order("recover", "", by=by, limits=limits or checkpoints.Limits())
-        return [_reverse(store, one, order) for one in ledger.unfinished(store, store.location.worktree)]
+        unfinished = ledger.unfinished(store, store.location.worktree)
+        for one in unfinished:
+            if one.verb == "commit":
+                indexes.break_lock(store.location, parse_rfc3339(one.at).timestamp())
+        return [_reverse(store, one, order) for one in unfinished]
 
 
 def _reverse(store: StateStore, operation: Operation, order: Order) -> Operation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from ovn import checkpoints, features, operations
 from ovn.checkpoints import Request
 from ovn.errors import Conflict, Diverged, NotFound, Refused, WouldLose
+from ovn.git import index as indexes
 from ovn.operations import Order
 from ovn.state.store import StateStore
 
@@ -285,6 +287,7 @@ POINTS = [
 ]
 CHILD = """
 import sys
+import time
 from pathlib import Path
 from ovn import checkpoints, operations
 from ovn.git.locate import locate
@@ -317,11 +320,8 @@ def test_killed_in_the_middle_it_is_reversed_by_the_next_command(
     repo.fsck()
 
 
-@pytest.mark.parametrize("point", ["commit.before", "commit.after"])
-def test_a_commit_killed_is_done_or_was_not_begun(repo: Repo, store: StateStore, point: str) -> None:
-    """The branch says which; the next command closes it."""
-    shaken(repo)
-    before = everything(repo)
+def killed_commit(repo: Repo, point: str) -> None:
+    """Let a process commit the work of s1 and die at a crash point."""
     child = [
         sys.executable,
         "-c",
@@ -333,9 +333,36 @@ def test_a_commit_killed_is_done_or_was_not_begun(repo: Repo, store: StateStore,
         child, env={**os.environ, "OVN_CRASH_POINT": point}, capture_output=True, check=False
     )
     assert died.returncode == -9, died.stderr.decode()
+
+
+@pytest.mark.parametrize("point", ["commit.before", "commit.after"])
+def test_a_commit_killed_is_done_or_was_not_begun(repo: Repo, store: StateStore, point: str) -> None:
+    """The branch says which; the next command closes it."""
+    shaken(repo)
+    before = everything(repo)
+    killed_commit(repo, point)
     state = "reversed" if point == "commit.before" else "done"
     assert [one.state for one in operations.recover(StateStore.open(repo.location))] == [state]
     if point == "commit.before":
         assert everything(repo) == before
     else:
         assert repo.git("status", "--porcelain") == ""
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="nobody tells which git works where")
+@pytest.mark.parametrize(("age", "gone"), [(0, True), (60, False)])
+def test_the_lock_of_a_git_that_was_killed_with_its_commit_is_broken_and_no_other(
+    repo: Repo, store: StateStore, age: int, gone: bool
+) -> None:
+    """One that is older than the commit is somebody else's; so is one while a git works here."""
+    shaken(repo)
+    killed_commit(repo, "commit.before")
+    lock = repo.git_dir / "index.lock"
+    lock.touch()
+    os.utime(lock, (time.time() - age,) * 2)
+    with subprocess.Popen(["git", "cat-file", "--batch"], cwd=repo.path, stdin=subprocess.PIPE) as working:
+        assert indexes.break_lock(repo.location, 0) is None
+        assert lock.exists()
+        working.communicate()
+    assert [one.state for one in operations.recover(StateStore.open(repo.location))] == ["reversed"]
+    assert lock.exists() == (not gone)
