@@ -31,8 +31,6 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _KINDS = {DIRECTORY: "tree", GITLINK: "commit"}
 _OURS = f"{IDENTITY['GIT_AUTHOR_NAME']} <{IDENTITY['GIT_AUTHOR_EMAIL']}>".encode()
 _ROW = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
-_REST = len(b" ") + len(b"\0") + 20
-"""Bytes of a row besides mode and name."""
 _PERSON = re.compile(rb"([^<\n]*?) ?<([^>\n]*)>(?: (-?\d{1,18}))?")
 
 
@@ -100,10 +98,9 @@ def differing(before: bytes, after: bytes) -> tuple[dict[bytes, Entry], dict[byt
 
 
 def _rows(data: bytes) -> list[tuple[bytes, bytes, bytes]]:
-    rows: list[tuple[bytes, bytes, bytes]] = _ROW.findall(data)
-    if sum([len(mode) + len(name) + _REST for mode, name, _ in rows]) != len(data):
+    if _ROW.sub(b"", data):
         raise CorruptObject("a tree object is damaged")
-    return rows
+    return _ROW.findall(data)
 
 
 def _entry(row: tuple[bytes, bytes, bytes]) -> Entry:
