@@ -38,7 +38,6 @@ def command(context: Context, label: str | None, text: str | None) -> None:
 
 
 def _take(context: Context, name: str | None, said: str | None) -> Taken:
-    context.store.objects  # noqa: B018 - git gets ready to read them while the rest is loaded
     from ovn.checkpoints import Request, take
     from ovn.cli.place import limits, session_here
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class CatFile:
-    """One ``git cat-file --batch-command``, started by ``start`` or a first question; not for two threads."""
+    """One ``git cat-file --batch-command``, started at the first question; not for two threads at once."""
 
     def __init__(self, git: Git) -> None:
         self._git = git

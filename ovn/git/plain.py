@@ -55,7 +55,6 @@ class PlainStore(Basis):
     def __init__(self, location: Location) -> None:
         super().__init__(location)
         self._cat = CatFile(Git(location))
-        self._cat.start()  # the state branch, which nearly every command reads, is in packs
         self._recent: dict[str, tuple[str, bytes]] = {}
 
     @cached_property
