@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 HINT_EVERY = 256
 WINDOW = 16 * 1024
 DAMAGED = "damaged-"
-KEPT = 4096
+KEPT = 2048
 """Records of its own that a writer keeps in memory until they are folded."""
 
 _NOWHERE = (0, 0, 0, 0, 0)
@@ -121,6 +121,7 @@ class Journal:
             if through < header.base:
                 return
             crash_point("journal.before_reset")
+            self._own.clear()  # what is folded need not be remembered
             fresh = _new_epoch(header).next(base=through + 1, cut=0)
             if following <= through + 1:
                 self._clear(fresh, tail)

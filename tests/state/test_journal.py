@@ -245,6 +245,13 @@ def test_what_its_writer_remembers_outlives_damage_on_the_disk(journal: Journal)
     assert Journal(journal.folder).read().lost == [2]
 
 
+def test_a_writer_forgets_what_is_folded(journal: Journal) -> None:
+    append_all(journal, b"one", b"two")
+    journal.reset(2)
+    assert journal._own == []
+    assert (journal.append(b"three"), journal.read().records) == (3, [(3, b"three")])
+
+
 def test_a_writer_remembers_no_more_than_it_may(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ovn.state.journal.KEPT", 4)
     append_all(journal, *(b"%d" % number for number in range(1, 11)))
