@@ -35,7 +35,7 @@ MAY_READ_THE_ENVIRONMENT = {
     "ovn/demo/agent.py": "a process of its own: the agent of the demo",
     "ovn/crash.py": "armed by the tests, in whatever process it is",
     "ovn/git/run.py": "hands a scrubbed copy to git and to commands",
-    "ovn/git/locate.py": "asks git where it is, with GIT_DIR as it was given",
+    "ovn/git/where.py": "asks git where it is, with GIT_DIR as it was given",
     "ovn/git/settings.py": "hears 'git -c KEY=VALUE', which git passes on in it",
 }
 MAY_PRINT = {
