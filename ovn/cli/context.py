@@ -36,16 +36,18 @@ if TYPE_CHECKING:
 class Context:
     """Repository, state, clock, output and environment of one call of one verb.
 
-    ``json`` is true once ``--json`` was read: the verb then prints one document. ``asked``: git
-    was asked already where the repository is (``ovn.git.where``).
+    ``verb`` is its name. ``json`` is true once ``--json`` was read: the verb then prints one
+    document. ``asked``: git was asked already where the repository is (``ovn.git.where``).
     """
 
     def __init__(
         self,
         environ: Mapping[str, str] | None = None,
         clock: Clock = SYSTEM,
+        verb: str = "",
         asked: Popen[bytes] | None = None,
     ) -> None:
+        self._verb = verb
         self._asked = asked
         self.environ = os.environ if environ is None else environ
         self.clock = clock
@@ -64,12 +66,13 @@ class Context:
     @cached_property
     def store(self) -> StateStore:
         """The state of this repository; raises NotInitialised and what opening it raises."""
-        from ovn.cli.talk import listen
+        from ovn import warn
         from ovn.git import offline
         from ovn.state.store import StateStore
 
         offline.promise(os.environ)
-        listen(self.out)
+        # What the modules below warn of is escaped like anything else that a verb says.
+        self._open.callback(warn.listen(self.out.warning))
         return StateStore.open(self.location)
 
     @cached_property
@@ -171,11 +174,7 @@ class Context:
             return True
 
     def _advice(self) -> bool:
-        import click
-
-        running = click.get_current_context(silent=True)
-        words = running.command_path.split() if running else []  # 'git ovn feature add'
-        return self.advice(words[2] if len(words) > 2 else "")
+        return self.advice(self._verb)
 
     def _wish(self) -> str:
         try:

@@ -7,6 +7,7 @@ Reference: the verbs are ``ovn.cli.verbs``, the exit codes ``ovn.errors``.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -43,16 +44,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _alone(args: list[str]) -> int:
-    """Run in a process that does nothing else, and spare it most of the search for garbage.
+    """Run in a process that does nothing else: spare it most of the search for garbage, and its end.
 
     Loading modules makes 40,000 objects, of which nearly none is garbage; looking through them
-    again and again, and twice more at the end, is a tenth of what a checkpoint costs.
+    again and again is a tenth of what a checkpoint costs, and to take them apart one by one in a
+    process that ends a twentieth.
     """
     gc.set_threshold(COLLECT_EVERY)
-    try:
-        return main(args)
-    finally:
-        gc.freeze()
+    code = main(args)
+    if "threading" not in sys.modules or sys.modules["threading"].active_count() == 1:
+        atexit._run_exitfuncs()  # noqa: SLF001 - what Python itself would call now
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _run(args: list[str]) -> int:
@@ -123,9 +128,13 @@ def _run_verb(name: str, args: list[str]) -> int:
     asked = _ask_where() if name in verbs.LOOKING else None
     from ovn.cli.context import Context
 
-    with Context(asked=asked) as surroundings:
+    with Context(verb=name, asked=asked) as surroundings:
         if name in verbs.LOOKING:
             surroundings.look_ahead()
+        quick = verbs.quick(name, args)
+        if quick is not None:
+            quick(surroundings, *args)
+            return 0
         command = verbs.load(name)
         # Not command.main(): it would print click's errors, in its words and with its exit codes.
         with command.make_context(f"git ovn {name}", args, obj=surroundings, **verbs.SETTINGS) as context:

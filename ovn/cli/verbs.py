@@ -10,6 +10,7 @@ from ovn.errors import UsageError
 
 TYPE_CHECKING = False  # typing's own would be a tenth of the time that help takes
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     import click
@@ -80,6 +81,13 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
 LOOKING = frozenset(("checkpoint",))
 """Verbs that begin with git's look at all files; it begins before they are loaded."""
 
+QUICK = {"checkpoint": "checkpointing"}
+"""Verbs that agents call all day long, and the module whose ``run`` does what they do.
+
+Called with one plain word or none they go past click, whose loading takes as long as Python's
+start; the module loads no click either. Anything else, mistakes too, is click's to read.
+"""
+
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """What every verb's click context is made with; groups hand it down."""
 
@@ -98,6 +106,16 @@ def load(name: str) -> click.Command:
 
     command: click.Command = import_module(f"ovn.cli.{verbs[name][0]}").command
     return command
+
+
+def quick(name: str, args: Sequence[str]) -> Callable[..., None] | None:
+    """Return what is to be called with the context and ``args``; None where click has to read them."""
+    if name not in QUICK or len(args) > 1 or any(word.startswith("-") for word in args):
+        return None
+    from importlib import import_module
+
+    run: Callable[..., None] = import_module(f"ovn.cli.{QUICK[name]}").run
+    return run
 
 
 def overview() -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ovn.cli import failures, main, verbs
 from ovn.errors import DiskFailed, LeaseHeld, NoSpace, NotTrusted, ReadOnlyRepository
@@ -290,6 +292,39 @@ class TestProcess:
         assert {name for name in loaded if name.startswith("ovn.")} == {
             "ovn.cli", "ovn.cli.main", "ovn.cli.verbs", "ovn.errors",
         }  # fmt: skip
+
+    def test_a_process_of_its_own_does_at_its_end_what_python_does(self):
+        """It ends itself, once there is no thread to wait for, and nothing may be lost by that."""
+        script = (
+            "import atexit, sys, threading, time\nfrom ovn.cli.main import main\n"
+            "atexit.register(print, 'at the end')\n"
+            "sys.stderr = open(2, 'w', buffering=4096, closefd=False)\nprint('said', file=sys.stderr)\n"
+            "if sys.argv.pop() == 'thread':\n"
+            "    threading.Thread(target=lambda: (time.sleep(0.2), print('the thread'))).start()\n"
+            "sys.exit(main())"
+        )
+        for last, lines in {"none": ["at the end"], "thread": ["the thread", "at the end"]}.items():
+            done = subprocess.run(
+                [sys.executable, "-c", script, "nope", last], capture_output=True, text=True, check=False
+            )
+            assert (done.returncode, done.stdout.splitlines()) == (129, lines)
+            assert done.stderr.startswith("said\nerror: no such verb 'nope'\n")
+
+
+@given(
+    words=st.lists(
+        st.sampled_from(["", "-", "--", "-m", "--json", "a b", "label", "=x", "\n", "é"])
+        | st.text(max_size=5)
+    )
+)
+def test_what_goes_past_click_is_what_click_would_read(words):
+    read = verbs.quick("checkpoint", words)
+    if read is None:
+        assert len(words) > 1 or words[0].startswith("-")
+        return
+    (wanted,) = [*words, None][:1]
+    context = verbs.load("checkpoint").make_context("git ovn checkpoint", [*words])
+    assert context.params == {"label": wanted, "text": None}
 
 
 class TestPlatform:

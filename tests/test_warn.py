@@ -5,21 +5,19 @@ from __future__ import annotations
 import io
 import logging
 
-import click
 import pytest
 
 from ovn.cli.output import Output
-from ovn.cli.talk import listen
-from ovn.warn import warn
+from ovn.warn import listen, warn
 
 
 @pytest.fixture
 def said():
     """Return what was said so far, while a verb listens."""
     err = io.StringIO()
-    with click.Context(click.Command("verb")):
-        listen(Output(io.StringIO(), err, colour=lambda: False))
-        yield err.getvalue
+    end = listen(Output(io.StringIO(), err, colour=lambda: False).warning)
+    yield err.getvalue
+    end()
 
 
 def test_a_warning_is_escaped_and_its_lines_are_set_in(said, caplog):
@@ -30,8 +28,8 @@ def test_a_warning_is_escaped_and_its_lines_are_set_in(said, caplog):
 
 def test_when_the_verb_is_over_nobody_listens_but_logging(caplog):
     err = io.StringIO()
-    with click.Context(click.Command("verb")):
-        listen(Output(io.StringIO(), err, colour=lambda: False))
+    end = listen(Output(io.StringIO(), err, colour=lambda: False).warning)
+    end()
     with caplog.at_level(logging.WARNING):
         warn("ovn.state.store", "100 % bad")
     assert (err.getvalue(), caplog.messages) == ("", ["100 % bad"])
