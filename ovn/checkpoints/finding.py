@@ -13,7 +13,7 @@ from ovn.warn import warn
 _NUMBER = re.compile(r"[0-9]{1,12}")
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ovn.model.documents import Checkpoint
     from ovn.state.store import StateStore
@@ -60,9 +60,8 @@ def number_of(checkpoint: Checkpoint) -> int:
     return int(checkpoint.id.rsplit("/", 1)[1])
 
 
-def newest(store: StateStore, session: str) -> Checkpoint | None:
-    """Return the session's last checkpoint without reading the others."""
-    held = numbered(store, session)
+def newest(store: StateStore, session: str, held: Mapping[int, str]) -> Checkpoint | None:
+    """Return the last of the session's checkpoints (``numbered``) without reading the others."""
     if not held:
         return None
     last = max(held)

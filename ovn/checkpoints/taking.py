@@ -18,6 +18,7 @@ from ovn.model import codec, records
 from ovn.model.documents import Checkpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from ovn.git.glance import Glance
@@ -95,8 +96,9 @@ def look(store: StateStore, limits: Limits | None = None, begun: Glance | None =
 
 def keep(store: StateStore, request: Request, shot: Snapshot, *, generation: int | None = None) -> Taken:
     """Make a checkpoint of a snapshot: commit, ref, tag, record."""
-    last = newest(store, request.session)
-    held = _hold(store, request, _unheld(store, request, shot))
+    earlier = numbered(store, request.session)
+    last = newest(store, request.session, earlier)
+    held = _hold(store, request, _unheld(store, request, shot), _next_number(store, request, earlier))
     record = records.make("checkpoint", codec.encode(held), at=held.at, by=request.by)
     store.record(request.session, record, generation=generation)
     crash_point("checkpoint.after_record")
@@ -135,9 +137,8 @@ def _part(store: StateStore, tree: str | None, parents: list[str], what: str, wh
     return store.objects.write_commit(tree, parents, f"{what} of a checkpoint\n", when=when) if tree else None
 
 
-def _hold(store: StateStore, request: Request, checkpoint: Checkpoint) -> Checkpoint:
+def _hold(store: StateStore, request: Request, checkpoint: Checkpoint, number: int) -> Checkpoint:
     """Give the snapshot its number, ref and tag; another process may take a number first."""
-    number = _next_number(store, request.session)
     while True:
         held = _commit(
             store, _named(store, replace(checkpoint, id=names.checkpoint_id(request.session, number)))
@@ -191,8 +192,7 @@ def write_tag(objects: ObjectStore, checkpoint: Checkpoint) -> None:
     objects.update_ref(f"refs/tags/{checkpoint.tag}", tag, None, telling.subject(checkpoint))
 
 
-def _next_number(store: StateStore, session: str) -> int:
+def _next_number(store: StateStore, request: Request, held: Iterable[int]) -> int:
     """Return the first number never used: thinning deletes refs, ids never change hands."""
-    held = max(numbered(store, session), default=0)
-    known = store.view().session(session)
-    return max(held, known.checkpoints if known else 0) + 1
+    known = store.view().session(request.session)
+    return max(*held, 0, known.checkpoints if known else 0) + 1

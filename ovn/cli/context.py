@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovn import names
-from ovn.cli.output import Output
-from ovn.clock import SYSTEM
 from ovn.errors import OvnError
 
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ovn.checks.trust import Book
+    from ovn.cli.output import Output
     from ovn.clock import Clock
     from ovn.config import Config
     from ovn.git.glance import Glance
@@ -43,17 +42,28 @@ class Context:
     def __init__(
         self,
         environ: Mapping[str, str] | None = None,
-        clock: Clock = SYSTEM,
         verb: str = "",
         asked: Popen[bytes] | None = None,
     ) -> None:
         self._verb = verb
         self._asked = asked
         self.environ = os.environ if environ is None else environ
-        self.clock = clock
         self.json = False
         self._open = ExitStack()
-        self.out = Output(sys.stdout, sys.stderr, colour=self.colour, advice=self._advice)
+
+    @cached_property
+    def out(self) -> Output:
+        """Where the verb says what it has to say."""
+        from ovn.cli.output import Output
+
+        return Output(sys.stdout, sys.stderr, colour=self.colour, advice=self._advice)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The machine's clock."""
+        from ovn.clock import SYSTEM
+
+        return SYSTEM
 
     @cached_property
     def location(self) -> Location:

@@ -12,6 +12,7 @@ from ovn.clock import jitter
 from ovn.errors import CorruptObject, Locked, RefClash, RefMoved
 from ovn.git import encoding, locks, pack, trees
 from ovn.git.paths import unquote
+from ovn.git.run import Git
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,13 +61,17 @@ class Basis:
         kind = self.read(target)[0]
         return self.write("tag", encoding.encode_tag(target, kind, name, message, when))
 
+    def write_loose(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        if objects:
+            Git(self.location).run("unpack-objects", "-q", stdin=pack.encode(objects).pack)
+
     def write_pack(self, objects: Sequence[tuple[str, bytes]]) -> pack.Pack:
         return pack.store(self.location, pack.encode(objects))
 
     def entries(self, tree: str) -> dict[bytes, Entry]:
-        return encoding.decode_tree(self._tree(tree))
+        return encoding.decode_tree(self.tree(tree))
 
-    def _tree(self, tree: str) -> bytes:
+    def tree(self, tree: str) -> bytes:
         kind, data = self.read(tree)
         while (inner := encoding.peeled(kind, data)) is not None:
             kind, data = self.read(inner)
@@ -75,14 +80,14 @@ class Basis:
         return data
 
     def find(self, treeish: str, path: str) -> Entry | None:
-        return trees.find(self._tree, treeish, unquote(path))
+        return trees.find(self.tree, treeish, unquote(path))
 
     def blob(self, treeish: str, path: str) -> bytes | None:
         entry = self.find(treeish, path)
         return self.read(entry.oid)[1] if entry is not None and entry.kind == "blob" else None
 
     def changes(self, old: str | None, new: str | None) -> list[Change]:
-        return trees.changes(self._tree, old, new)
+        return trees.changes(self.tree, old, new)
 
     def commit(self, oid: str) -> CommitInfo:
         kind, data = self.read(oid)

@@ -53,13 +53,14 @@ def remove_tree(folder: Path) -> None:
         folder.rmdir()
 
 
-def create(path: Path, data: bytes) -> None:
-    """Write a new read-only file, synced. Raises OSError, also where one is there already."""
+def create(path: Path, data: bytes, *, synced: bool = True) -> None:
+    """Write a new read-only file. Raises OSError, also where one is there already."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
     try:
         view = memoryview(data)
         while view:
             view = view[os.write(fd, view) :]
-        os.fsync(fd)
+        if synced:
+            os.fsync(fd)
     finally:
         os.close(fd)

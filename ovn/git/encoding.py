@@ -8,7 +8,6 @@ commit.c leaves the error at 0), and because a fold needs the ids of what its pa
 from __future__ import annotations
 
 import re
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from ovn.errors import CorruptObject, InvalidName
@@ -28,9 +27,11 @@ GITLINK = 0o160000
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """git itself knows this one and leaves it unwritten; libgit2 does not know it."""
 
+_FOLDER = b"%o " % DIRECTORY
 _KINDS = {DIRECTORY: "tree", GITLINK: "commit"}
 _OURS = f"{IDENTITY['GIT_AUTHOR_NAME']} <{IDENTITY['GIT_AUTHOR_EMAIL']}>".encode()
 _ROW = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+_WHOLE_ROW = re.compile(rb"([0-7]+ ([^\0]+)\0.{20})", re.DOTALL)
 _PERSON = re.compile(rb"([^<\n]*?) ?<([^>\n]*)>(?: (-?\d{1,18}))?")
 
 
@@ -74,11 +75,36 @@ def object_id(kind: str, data: bytes) -> str:
 
 def encode_tree(entries: Mapping[bytes, Entry]) -> bytes:
     """Return a tree's bytes, in git's order. Raises InvalidName for a name no tree may hold."""
-    rows = sorted(entries.items(), key=lambda row: row[0] + b"/" if row[1].kind == "tree" else row[0])
-    for name, _ in rows:
-        if not name or b"/" in name or b"\0" in name or name in (b".", b"..") or name.lower() == b".git":
-            raise InvalidName(f"not a name in a tree: {name!r}", hint="give one path component")
-    return b"".join(b"%o %s\0%s" % (entry.mode, name, bytes.fromhex(entry.oid)) for name, entry in rows)
+    return join_rows({name: encode_row(name, entry) for name, entry in entries.items()})
+
+
+def encode_row(name: bytes, entry: Entry) -> bytes:
+    """Return one row of a tree as it stands there. Raises InvalidName."""
+    if not name or b"/" in name or b"\0" in name or name in (b".", b"..") or name.lower() == b".git":
+        raise InvalidName(f"not a name in a tree: {name!r}", hint="give one path component")
+    return b"%o %s\0%s" % (entry.mode, name, bytes.fromhex(entry.oid))
+
+
+def split_rows(data: bytes) -> dict[bytes, bytes]:
+    """Return a tree's rows by name as they stand there. Raises CorruptObject for half a row."""
+    rows = {name: row.lstrip(b"0") for row, name in _WHOLE_ROW.findall(data)}  # ancient gits wrote 040000
+    if sum(map(len, rows.values())) != len(data) and _WHOLE_ROW.sub(b"", data):
+        raise CorruptObject("a tree object is damaged")
+    return rows
+
+
+def join_rows(rows: Mapping[bytes, bytes]) -> bytes:
+    """Return the bytes of the tree with these rows, in git's order."""
+    return b"".join([rows[name] for name in sorted(rows, key=lambda name: _place(name, rows[name]))])
+
+
+def folder_in(row: bytes | None) -> str | None:
+    """Return the id of the tree that a row names; None for anything else."""
+    return row[-20:].hex() if row is not None and row.startswith(_FOLDER) else None
+
+
+def _place(name: bytes, row: bytes) -> bytes:
+    return name + b"/" if row.startswith(_FOLDER) else name
 
 
 def decode_tree(data: bytes) -> dict[bytes, Entry]:
@@ -122,7 +148,7 @@ def encode_tag(target: str, kind: str, name: str, message: str, when: datetime) 
 
 
 def _stamp(when: datetime) -> bytes:
-    return b"%s %d +0000" % (_OURS, int(when.astimezone(UTC).timestamp()))
+    return b"%s %d +0000" % (_OURS, int(when.timestamp()))
 
 
 def _text(message: str) -> bytes:

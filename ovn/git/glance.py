@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from ovn.frozen import dataclass
 from ovn.git import filters, status
-from ovn.git import index as indexes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ovn.git.locate import Location
     from ovn.git.run import Git
 
 
@@ -32,9 +32,18 @@ class Glance:
 def begin(git: Git, *, trusted: bool = True) -> Iterator[Glance]:
     """Let git look at the work tree; at the end of the ``with`` block it looks no more."""
     guard = filters.guard(git, trusted=trusted)
-    index = indexes.signature(git.location)
+    index = signature(git.location)
     with status.begin(guard.git, into_submodules=trusted) as asked:
         yield Glance(guard, trusted, index, asked)
+
+
+def signature(location: Location) -> tuple[int, int, int] | None:
+    """Return what changes whenever git writes the user's index; None when there is none."""
+    try:
+        found = (location.git_dir / "index").stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def uncommitted(git: Git, *, trusted: bool = False) -> status.Status:

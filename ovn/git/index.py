@@ -82,15 +82,6 @@ def _release(folder: Path) -> None:
                 lock.unlink()
 
 
-def signature(location: Location) -> tuple[int, int, int] | None:
-    """Return what changes whenever git writes the user's index; None when there is none."""
-    try:
-        found = (location.git_dir / "index").stat()
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
 def copy(location: Location, to: Path) -> bool:
     """Copy the user's index, its time of change too; return False when there is none.
 

@@ -36,8 +36,8 @@ def size(common_dir: Path, oid: str) -> int | None:
         return None
 
 
-def write(common_dir: Path, kind: str, data: bytes) -> str:
-    """Store an object, synced, and return its id; a damaged one in its place is replaced.
+def write(common_dir: Path, kind: str, data: bytes, *, synced: bool = True) -> str:
+    """Store an object and return its id; a damaged one in its place is replaced.
 
     Raises NoSpace, ReadOnlyRepository, OvnError; then it is not there.
     """
@@ -49,16 +49,19 @@ def write(common_dir: Path, kind: str, data: bytes) -> str:
             return oid
         if not path.parent.is_dir():
             path.parent.mkdir(exist_ok=True)
-            sync_path(path.parent.parent)
+            if synced:
+                sync_path(path.parent.parent)
         scratch = path.with_name(f"tmp_obj_{os.urandom(8).hex()}")  # a name that git's prune clears
         try:
-            create(scratch, zlib.compress(b"%s %d\0" % (kind.encode(), len(data)) + data, LEVEL))
+            whole = b"%s %d\0%s" % (kind.encode(), len(data), data)
+            create(scratch, zlib.compress(whole, LEVEL), synced=synced)
             scratch.rename(path)
         except BaseException:
             with suppress(OSError):
                 scratch.unlink()
             raise
-        sync_path(path.parent)
+        if synced:
+            sync_path(path.parent)
     return oid
 
 

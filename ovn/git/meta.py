@@ -75,7 +75,7 @@ def build(objects: ObjectStore, state: Meta) -> Built:
         edits[b"objects/" + oid.encode()] = Entry.of(FILE, oid)
     for oid in [oid for oid, kind in kinds.items() if kind == "tree"]:
         edits[b"objects/" + oid.encode()] = Entry(DIRECTORY, "tree", oid)
-    tree, trees = treeedit.edit(objects.entries, None, edits)
+    tree, trees = treeedit.edit(objects.tree, None, edits)
     new = blobs | {oid: ("tree", data) for oid, data in trees.items()}
     return Built(tree, new, tuple(oid for oid, kind in kinds.items() if kind == "commit"))
 

@@ -50,8 +50,16 @@ class ObjectStore(Protocol):
         """Store one loose object, synced, and return its id."""
         ...
 
+    def write_loose(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        """Store these (kind, bytes) as loose objects, not synced: for who syncs the file system after."""
+        ...
+
     def entries(self, tree: str) -> dict[bytes, Entry]:
         """Return the rows of a tree (or of a commit's tree) by name."""
+        ...
+
+    def tree(self, tree: str) -> bytes:
+        """Return the bytes of a tree (or of a commit's tree)."""
         ...
 
     def find(self, treeish: str, path: str) -> Entry | None:

@@ -115,6 +115,10 @@ class PlainStore(Basis):
     def write(self, kind: str, data: bytes) -> str:
         return loose.write(self.location.common_dir, kind, data)
 
+    def write_loose(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        for kind, data in objects:
+            loose.write(self.location.common_dir, kind, data, synced=False)
+
     def write_pack(self, objects: Sequence[tuple[str, bytes]]) -> Pack:
         stored = super().write_pack(objects)
         for oid, made in zip(stored.oids, objects, strict=True):

@@ -12,6 +12,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from ovn import host
 from ovn.errors import GitFailed, GitTimeout, Unsettled
 from ovn.frozen import dataclass
 from ovn.git import index as indexes
@@ -65,7 +66,9 @@ class Reader:
         listing = b"".join(path + b"\0" for path in paths)
         switches = ("-z", "--add", "--remove", "--replace", "--stdin")
         try:
-            said = self.git.run(*PRIVATE, "update-index", *switches, stdin=listing, index=index).err
+            with self.git.start(*PRIVATE, "update-index", *switches, stdin=listing, index=index) as hashing:
+                host.prepare_to_sync()  # what git hashes will be synced, and until then we only wait
+                said = hashing.answer().err
         except GitTimeout:
             raise
         except GitFailed as error:

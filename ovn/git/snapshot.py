@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING
 
 from ovn.errors import CorruptObject, GitFailed, Unsettled
 from ovn.frozen import dataclass
-from ovn.git import filters, inprogress, meta, reading, selection, status, treeedit
+from ovn.git import filters, glance, inprogress, meta, reading, selection, status, treeedit, trees
 from ovn.git import index as indexes
 from ovn.git.disk import disk_errors
-from ovn.git.encoding import EMPTY_TREE, decode_tree
+from ovn.git.encoding import EMPTY_TREE
 from ovn.git.files import Disk
 from ovn.git.locate import branch
 from ovn.git.mending import set_aside_damaged
-from ovn.git.pack import encode
 from ovn.git.paths import quote
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ class _Camera:
         """
         copied = frozenset() if number < TRIES else unsteady if number == TRIES else None
         git, objects = self.guard.git, self.objects
-        index_was = begun.index if begun else indexes.signature(git.location)
+        index_was = begun.index if begun else glance.signature(git.location)
         found, flags = self._look(begun.asked if begun else None)
         head_tree = objects.commit(found.head).tree if found.head else None
         intents = {one.path for one in found.changed if _is_intent(objects, head_tree, one)}
@@ -149,12 +148,12 @@ class _Camera:
         edits = self._read(copied, found, listed, chosen)
         if set_aside_damaged(git.location, (one.oid for one in edits.values() if one is not None)):
             raise Unsettled("objects that were damaged, as by a power cut, were set aside to be written anew")
-        index_tree, new = treeedit.edit(objects.entries, head_tree, found.staged)
+        index_tree, new = treeedit.edit(objects.tree, head_tree, found.staged)
         tree, more = treeedit.edit(_overlay(objects, new), index_tree, edits)
         intended = tuple(row for row in rows if row.path in intents)
         present = tuple(sorted(chosen.present))
         extra = meta.build(objects, meta.Meta(tuple(listed), intended, present, inprogress.read(git)))
-        if number < TRIES and indexes.signature(git.location) != index_was:
+        if number < TRIES and glance.signature(git.location) != index_was:
             raise Unsettled("the index was written meanwhile")
         _write(git, objects, {oid: ("tree", data) for oid, data in (new | more).items()} | extra.objects)
         return Snapshot(
@@ -245,27 +244,25 @@ def _has_file(objects: ObjectStore, tree: str | None, path: bytes) -> bool:
 
 def _overlay(objects: ObjectStore, new: dict[str, bytes]) -> Reader:
     """Return a reader that knows the trees that are not written yet."""
-    return lambda oid: decode_tree(new[oid]) if oid in new else objects.entries(oid)
+    return lambda oid: new[oid] if oid in new else objects.tree(oid)
 
 
 def _write(git: Git, objects: ObjectStore, new: dict[str, tuple[str, bytes]]) -> None:
-    """Store objects loose, by one git: unsynced, since the caller syncs all at once."""
+    """Store objects loose and unsynced, since the caller syncs all at once."""
     set_aside_damaged(git.location, new)
-    wanted = [row for oid, row in new.items() if not objects.exists(oid)]
-    if wanted:
-        git.run("unpack-objects", "-q", stdin=encode(wanted).pack)
+    objects.write_loose([row for oid, row in new.items() if not objects.exists(oid)])
 
 
 def verify(objects: ObjectStore, commit: str, head: str | None) -> None:
     """Raise CorruptObject unless everything that a snapshot commit has and HEAD has not is there.
 
-    Its trees are read back, its blobs looked for; so are those of its parents other than HEAD
-    (index and meta). ``git prune`` by hand takes no lock: this is what notices it.
+    Its trees and blobs are looked for; so are those of its parents other than HEAD (index and
+    meta). ``git prune`` by hand takes no lock: this is what notices it.
     """
     info = objects.commit(commit)
     base = objects.commit(head).tree if head else None
     lost = "the snapshot '{}' has lost '{}'"
     for tree in [info.tree, *(objects.commit(parent).tree for parent in info.parents if parent != head)]:
-        for change in objects.changes(base, tree):
-            if change.new is not None and change.new.kind == "blob" and not objects.exists(change.new.oid):
-                raise CorruptObject(lost.format(commit, quote(change.path)), hint=LOST)
+        for path, oid in trees.added(objects.tree, base, tree):
+            if not objects.exists(oid):
+                raise CorruptObject(lost.format(commit, quote(path) or "/"), hint=LOST)

@@ -12,17 +12,15 @@ from ovn.git.encoding import differing, row_of
 from ovn.git.objects import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ovn.git.encoding import Entry
 
-    Reader = Callable[[str], dict[bytes, Entry]]
-    """Returns the rows of the tree that an id means (``ObjectStore.entries``)."""
-    RawReader = Callable[[str], bytes]
-    """Returns the bytes of the tree that a commit, tag or tree id means."""
+    Reader = Callable[[str], bytes]
+    """Returns the bytes of the tree that a commit, tag or tree id means (``ObjectStore.tree``)."""
 
 
-def find(read: RawReader, treeish: str, path: bytes) -> Entry | None:
+def find(read: Reader, treeish: str, path: bytes) -> Entry | None:
     """Return the row of the tree at ``path``; None when there is none or a file is on the way."""
     oid, found = treeish, None
     for part in path.split(b"/"):
@@ -35,7 +33,7 @@ def find(read: RawReader, treeish: str, path: bytes) -> Entry | None:
     return found
 
 
-def changes(read: RawReader, old: str | None, new: str | None) -> list[Change]:
+def changes(read: Reader, old: str | None, new: str | None) -> list[Change]:
     """Return the files that differ, sorted by path. A file that became a folder is both."""
     found = []
     waiting = [(b"", old, new)]
@@ -52,7 +50,25 @@ def changes(read: RawReader, old: str | None, new: str | None) -> list[Change]:
     return sorted(found, key=lambda change: change.path)
 
 
-def _data(read: RawReader, tree: str | None) -> bytes:
+def added(read: Reader, old: str | None, new: str) -> Iterator[tuple[bytes, str]]:
+    """Yield path and id of every tree and file of ``new`` that is not just so in ``old``.
+
+    Submodules are left out: their commits lie elsewhere.
+    """
+    waiting: list[tuple[bytes, str | None, str]] = [(b"", old, new)] if new != old else []
+    while waiting:
+        path, before, after = waiting.pop()
+        yield path, after
+        were, are = differing(_data(read, before), read(after))
+        for name, entry in are.items():
+            where = path + b"/" + name if path else name
+            if entry.kind == "tree":
+                waiting.append((where, _folder(were.get(name)), entry.oid))
+            elif entry.kind == "blob":
+                yield where, entry.oid
+
+
+def _data(read: Reader, tree: str | None) -> bytes:
     return read(tree) if tree is not None else b""
 
 

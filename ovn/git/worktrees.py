@@ -124,7 +124,7 @@ def commit_all(
 def _stage(git: Git, objects: ObjectStore, shot: Snapshot, new: Path) -> str:
     """Make ``new`` an index of all in the snapshot; return its tree."""
     rows = [row for row in meta.parse(objects, shot.meta_tree).rows if not row.stage]
-    tree, trees = treeedit.edit(objects.entries, shot.tree, {row.path: row.entry for row in rows})
+    tree, trees = treeedit.edit(objects.tree, shot.tree, {row.path: row.entry for row in rows})
     for data in trees.values():
         objects.write("tree", data)
     writing.build_index(git, tree, meta.Meta(tuple(rows)), new)

@@ -133,7 +133,7 @@ def moved_on(store: StateStore, shot: Snapshot, head: str, *, what: str, trusted
 
 def _edited(store: StateStore, tree: str, rows: Mapping[bytes, Entry | None]) -> str:
     """Return the tree with these rows put in, taken out or replaced; its objects are stored."""
-    new, trees = treeedit.edit(store.objects.entries, tree, rows)
+    new, trees = treeedit.edit(store.objects.tree, tree, rows)
     for data in trees.values():
         store.objects.write("tree", data)
     return new

@@ -44,11 +44,14 @@ class Draft:
 
     def entries(self, oid: str) -> dict[bytes, Entry]:
         """Return the rows of a tree, or of a commit's tree, new or stored."""
+        return encoding.decode_tree(self._tree(oid))
+
+    def _tree(self, oid: str) -> bytes:
         known = self._new.get(oid)
         while known is not None and (inner := encoding.peeled(*known)) is not None:
             oid = inner
             known = self._new.get(oid)
-        return encoding.decode_tree(known[1]) if known is not None else self._stored.entries(oid)
+        return known[1] if known is not None else self._stored.tree(oid)
 
     def edit(self, tree: str | None, edits: Mapping[str, bytes | None]) -> str:
         """Return the id of ``tree`` with these files in it; None deletes one."""
@@ -74,7 +77,7 @@ class Draft:
         return Entry(FILE, "blob", self._add("blob", data)) if data is not None else None
 
     def _edit(self, tree: str | None, rows: Mapping[bytes, Entry | None]) -> str:
-        oid, written = treeedit.edit(self.entries, tree, rows)
+        oid, written = treeedit.edit(self._tree, tree, rows)
         self._new.update({new: ("tree", data) for new, data in written.items()})
         return oid
 

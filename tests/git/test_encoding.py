@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovn.errors import CorruptObject
-from ovn.git.encoding import Entry, decode_commit, decode_tree, encode_commit, encode_tree, object_id, peeled
+from ovn.git.encoding import (
+    Entry,
+    decode_commit,
+    decode_tree,
+    encode_commit,
+    encode_row,
+    encode_tree,
+    folder_in,
+    join_rows,
+    object_id,
+    peeled,
+    split_rows,
+)
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -31,10 +43,35 @@ def test_a_tree_comes_back_row_by_row(rows):
     assert rows == decode_tree(encode_tree(rows))
 
 
+@given(st.dictionaries(tree_names, entries, max_size=8))
+def test_its_rows_are_joined_as_they_were_split(rows):
+    tree = encode_tree(rows)
+    split = split_rows(tree)
+    assert split == {name: encode_row(name, entry) for name, entry in rows.items()}
+    assert join_rows(dict(reversed(split.items()))) == tree
+    assert {name: folder_in(row) for name, row in split.items()} == {
+        name: entry.oid if entry.kind == "tree" else None for name, entry in rows.items()
+    }
+
+
+def test_a_row_that_an_ancient_git_wrote_is_written_as_today():
+    row = b"40000 a\0" + bytes(20)
+    assert join_rows(split_rows(b"0" + row)) == row
+    assert folder_in(None) is None
+
+
 @given(st.binary(max_size=80))
 def test_any_bytes_are_a_tree_or_a_named_error(data):
-    with suppress(CorruptObject):
-        decode_tree(data)
+    for read in (decode_tree, split_rows):
+        with suppress(CorruptObject):
+            read(data)
+
+
+@pytest.mark.parametrize("read", [decode_tree, split_rows])
+@pytest.mark.parametrize("damage", [b"x", b"100644 b\0half", b"\0"])
+def test_half_a_row_is_damage(read, damage):
+    with pytest.raises(CorruptObject):
+        read(b"100644 a\0" + b"b" * 20 + damage)
 
 
 @given(st.binary(max_size=200))

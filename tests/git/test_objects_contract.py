@@ -34,6 +34,7 @@ from ovn.git.locate import Location
 from ovn.git.objects import Change, Entry
 from ovn.git.opening import open_store
 from ovn.git.plain import PlainStore
+from ovn.git.trees import added
 
 OPENERS = {"libgit2": Libgit2Store, "plain": PlainStore}
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -252,6 +253,22 @@ def test_changes_agree_with_git(store, repo, shapes):
         trees.append(repo.git("write-tree", env=index))
     told = repo.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", *trees).stdout.split(b"\0")[:-1]
     assert sorted(told) == [change.path for change in store.changes(*trees)]
+    rows = repo.run("diff-tree", "-r", "-t", "-z", "--no-renames", *trees).stdout.split(b"\0")[:-1]
+    new = {(path, row.split()[3].decode()) for row, path in zip(rows[::2], rows[1::2], strict=True)}
+    new = {row for row in new if set(row[1]) != {"0"}} | ({(b"", trees[1])} if rows else set())
+    assert set(added(store.tree, *trees)) == new
+
+
+def test_loose_objects_are_stored_many_at_a_time_and_read_as_git_reads_them(store, repo):
+    blob = ("blob", b"text\n" * 5000)
+    tree = ("tree", encoding.encode_tree({b"f": Entry(0o100644, "blob", object_id(*blob))}))
+    for _ in range(2):  # what is there already is no reason to fail
+        store.write_loose([blob, tree])
+    assert repo.git("cat-file", "-p", object_id(*tree)) == f"100644 blob {object_id(*blob)}\tf"
+    assert store.tree(object_id(*tree)) == tree[1]
+    assert store.read(object_id(*blob)) == blob
+    assert not list((repo.git_dir / "objects" / "pack").iterdir())
+    store.write_loose([])
 
 
 def test_two_thousand_folders_deep_is_no_deeper_than_the_stack(store):

@@ -181,7 +181,7 @@ def test_an_object_that_was_there_is_young_again(store, location):
 
 
 def test_nothing_is_left_of_an_object_that_could_not_be_stored(store, location, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(loose, "create", fail)
@@ -222,7 +222,7 @@ def test_a_move_that_cannot_be_installed_leaves_the_ref_and_no_lock(store, repo,
     second = store.write_commit(tree, [first], "second", when=WHEN)
     store.update_ref("refs/ovn/keep/state", first, None, "one")
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(looserefs, "_install", fail)

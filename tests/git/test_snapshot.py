@@ -202,6 +202,16 @@ def test_verify_notices_what_is_gone(repo: Any, kit: Any) -> None:
         snapshot.verify(kit.objects, commit, shot.head)
 
 
+def test_verify_notices_a_folder_that_is_gone_although_it_was_read_before(repo: Any, kit: Any) -> None:
+    repo.write("a/b/file", "new\n")
+    shot = kit.take()
+    commit = kit.hold(shot)
+    entry = kit.objects.find(shot.tree, "a/b")
+    (repo.git_dir / "objects" / entry.oid[:2] / entry.oid[2:]).unlink()
+    with pytest.raises(CorruptObject, match="'a/b'"):
+        snapshot.verify(kit.objects, commit, shot.head)
+
+
 def churn(repo: Any, script: str) -> subprocess.Popen[bytes]:
     """Start a process that treats files in the work tree so until it is killed."""
     return subprocess.Popen([sys.executable, "-c", script], cwd=repo.path)
@@ -242,15 +252,15 @@ def test_files_that_do_not_hold_still_cost_no_snapshot(how: str, repo: Any, kit:
 def test_git_dying_of_a_truncated_mapping_is_tried_again(repo: Any, kit: Any, monkeypatch: Any) -> None:
     """After SIGBUS the try is begun anew; if it goes on, the files are copied and hashed from the copy."""
     repo.write("README", "edited\n")
-    real, deaths = Git.run, []
+    real, deaths = Git.start, []
 
-    def run(self: Git, *args: Any, **more: Any) -> Any:
+    def start(self: Git, *args: Any, **more: Any) -> Any:
         if "update-index" in args:
             deaths.append(args)
             raise GitFailed(f"died {len(deaths)}", stderr="", code=-signal.SIGBUS)
         return real(self, *args, **more)
 
-    monkeypatch.setattr(Git, "run", run)
+    monkeypatch.setattr(Git, "start", start)
     shot = kit.take()
     assert len(deaths) == snapshot.TRIES
     assert kit.objects.blob(shot.tree, "README") == b"edited\n"

@@ -111,13 +111,13 @@ def test_editing_a_tree_is_editing_its_list_of_files(
     """And every new tree that is needed is among those returned."""
     trees = {EMPTY_TREE: b""}
     edits = without_clashes(edits)
-    start, new = treeedit.edit(lambda oid: decode_tree(trees[oid]), None, without_clashes(dict(files)))
+    start, new = treeedit.edit(trees.__getitem__, None, without_clashes(dict(files)))
     trees |= new
     before = flat(trees, start)
-    after, new = treeedit.edit(lambda oid: decode_tree(trees[oid]), start, edits)
+    after, new = treeedit.edit(trees.__getitem__, start, edits)
     trees |= new
     assert flat(trees, after) == apply(before, edits)
-    assert treeedit.edit(lambda oid: decode_tree(trees[oid]), None, dict(apply(before, edits)))[0] == after
+    assert treeedit.edit(trees.__getitem__, None, dict(apply(before, edits)))[0] == after
 
 
 def test_a_meta_tree_reads_back(kit: Any) -> None:
