@@ -95,16 +95,13 @@ def split_rows(data: bytes) -> dict[bytes, bytes]:
 
 def join_rows(rows: Mapping[bytes, bytes]) -> bytes:
     """Return the bytes of the tree with these rows, in git's order."""
-    return b"".join([rows[name] for name in sorted(rows, key=lambda name: _place(name, rows[name]))])
+    placed = [(name + b"/" if row.startswith(_FOLDER) else name, row) for name, row in rows.items()]
+    return b"".join([row for _, row in sorted(placed)])
 
 
 def folder_in(row: bytes | None) -> str | None:
     """Return the id of the tree that a row names; None for anything else."""
     return row[-20:].hex() if row is not None and row.startswith(_FOLDER) else None
-
-
-def _place(name: bytes, row: bytes) -> bytes:
-    return name + b"/" if row.startswith(_FOLDER) else name
 
 
 def decode_tree(data: bytes) -> dict[bytes, Entry]:

@@ -20,7 +20,7 @@ LEVEL = 1
 def read(common_dir: Path, oid: str) -> tuple[str, bytes] | None:
     """Return a loose object's kind and bytes; None when it is not there or not whole."""
     try:
-        with open(_place(common_dir, oid), "rb", buffering=0) as file:  # noqa: PTH123  quicker
+        with open(place(common_dir, oid), "rb", buffering=0) as file:  # noqa: PTH123  quicker
             head, _, data = zlib.decompress(file.read()).partition(b"\0")
     except (OSError, zlib.error):
         return None
@@ -31,7 +31,7 @@ def read(common_dir: Path, oid: str) -> tuple[str, bytes] | None:
 def size(common_dir: Path, oid: str) -> int | None:
     """Return the bytes of a loose object's file; 0 where a power cut left it empty, None without one."""
     try:
-        return os.stat(_place(common_dir, oid)).st_size  # noqa: PTH116
+        return os.stat(place(common_dir, oid)).st_size  # noqa: PTH116
     except OSError:
         return None
 
@@ -42,7 +42,7 @@ def write(common_dir: Path, kind: str, data: bytes, *, synced: bool = True) -> s
     Raises NoSpace, ReadOnlyRepository, OvnError; then it is not there.
     """
     oid = object_id(kind, data)
-    path = Path(_place(common_dir, oid))
+    path = Path(place(common_dir, oid))
     with disk_errors(f"cannot write a {kind} object"):
         if read(common_dir, oid) is not None:
             _keep(path)
@@ -72,5 +72,6 @@ def _keep(path: Path) -> None:
         os.utime(path)
 
 
-def _place(common_dir: Path, oid: str) -> str:
-    return f"{common_dir}/objects/{oid[:2]}/{oid[2:]}"  # a hundred times in a checkpoint: no Path
+def place(common_dir: Path, oid: str) -> str:
+    """Return where an object lies when loose; as text, since a checkpoint asks a hundred times."""
+    return f"{common_dir}/objects/{oid[:2]}/{oid[2:]}"

@@ -7,11 +7,12 @@ A loose object may be left empty; git, which looks at names only, would never wr
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from typing import TYPE_CHECKING
 
-from ovn.git import settings
+from ovn.git import loose, settings
 from ovn.git.disk import disk_errors
 from ovn.git.index import index_lock, private_folder
 from ovn.git.sha1 import sha1
@@ -76,20 +77,20 @@ def set_aside_damaged(location: Location, oids: Iterable[str]) -> list[str]:
     moved = []
     with disk_errors("cannot set a damaged object aside"):
         for oid in oids:
-            path = location.common_dir / "objects" / oid[:2] / oid[2:]
+            path = loose.place(location.common_dir, oid)
             if _is_damaged(path, oid):
                 folder = location.local / "aside"
                 folder.mkdir(parents=True, exist_ok=True)
-                path.replace(folder / f"object-{oid}")
+                os.replace(path, folder / f"object-{oid}")  # noqa: PTH105  see loose.place
                 moved.append(oid)
     return moved
 
 
-def _is_damaged(loose: Path, oid: str) -> bool:
+def _is_damaged(path: str, oid: str) -> bool:
     """Tell whether a loose object's file is there and does not hold what its name says."""
     unpacked, digest = zlib.decompressobj(), sha1(usedforsecurity=False)
     try:
-        with loose.open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123
             while data := file.read(1 << 16):
                 digest.update(unpacked.decompress(data))
     except FileNotFoundError:
