@@ -70,7 +70,7 @@ class CommitInfo:
 
 def object_id(kind: str, data: bytes) -> str:
     """Return the id that git gives to these bytes."""
-    return sha1(b"%s %d\0%s" % (kind.encode(), len(data), data), usedforsecurity=False).hexdigest()
+    return sha1(b"%s %d\0%s" % (kind.encode(), len(data), data)).hexdigest()
 
 
 def encode_tree(entries: Mapping[bytes, Entry]) -> bytes:

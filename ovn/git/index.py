@@ -116,7 +116,7 @@ def encode(rows: Iterable[Row]) -> bytes:
         fixed = _FIXED.pack(entry.mode, bytes.fromhex(entry.oid), stage << 12 | length)
         parts.append(fixed + path + b"\0" * (8 - (len(fixed) + len(path)) % 8))
     body = b"".join(parts)
-    return body + sha1(body, usedforsecurity=False).digest()
+    return body + sha1(body).digest()
 
 
 def decode(data: bytes) -> list[Row]:
@@ -125,7 +125,7 @@ def decode(data: bytes) -> list[Row]:
     git leaves the version as it is. Raises CorruptObject for a file that is not whole.
     """
     body, told = data[:-20], data[-20:]
-    whole = not any(told) or sha1(body, usedforsecurity=False).digest() == told  # index.skipHash
+    whole = not any(told) or sha1(body).digest() == told  # index.skipHash
     if not whole or body[:8] != b"DIRC\0\0\0\2":
         raise CorruptObject("the private index that git wrote is damaged")
     rows = []

@@ -51,10 +51,9 @@ def linked_key(name: str) -> str:
     """
     if names.is_name(name) and name != MAIN:
         return name
-    import hashlib
+    from ovn.git.encoding import object_id
 
-    data = os.fsencode(name)
-    return "linked-" + hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()[:10]
+    return "linked-" + object_id("blob", os.fsencode(name))[:10]
 
 
 def locate(start: Path | None = None, asked: subprocess.Popen[bytes] | None = None) -> Location:

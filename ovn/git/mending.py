@@ -45,7 +45,7 @@ def damage(location: Location) -> str | None:
     if signature != b"DIRC" or version not in _VERSIONS:
         return "it does not begin like an index"
     body, told = data[:-_SUM], data[-_SUM:]
-    if any(told) and sha1(body, usedforsecurity=False).digest() != told:
+    if any(told) and sha1(body).digest() != told:
         return "its checksum is wrong"
     return None
 
@@ -88,7 +88,7 @@ def set_aside_damaged(location: Location, oids: Iterable[str]) -> list[str]:
 
 def _is_damaged(path: str, oid: str) -> bool:
     """Tell whether a loose object's file is there and does not hold what its name says."""
-    unpacked, digest = zlib.decompressobj(), sha1(usedforsecurity=False)
+    unpacked, digest = zlib.decompressobj(), sha1()
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             while data := file.read(1 << 16):

@@ -44,6 +44,19 @@ LIST = "packs"
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 
 
+class Deflated(bytes):
+    """Bytes that were deflated while they were made: a pack takes their zlib ``stream`` as it is."""
+
+    stream: bytes
+
+    @classmethod
+    def of(cls, data: bytes, stream: bytes) -> Self:
+        """Return ``data`` with its stream."""
+        made = cls(data)
+        made.stream = stream
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedPack:
     """A pack and its index as bytes; ``name`` is the pack's own checksum, ``oids`` as given."""
@@ -87,7 +100,8 @@ def encode(objects: Sequence[tuple[str, bytes]]) -> EncodedPack:
     rows: list[tuple[bytes, int, int]] = []
     offset = len(chunks[0])
     for oid, (kind, data) in distinct.items():
-        chunk = _header(_TYPES[kind], len(data)) + zlib.compress(data, LEVEL)
+        stream = data.stream if isinstance(data, Deflated) else zlib.compress(data, LEVEL)
+        chunk = _header(_TYPES[kind], len(data)) + stream
         rows.append((bytes.fromhex(oid), zlib.crc32(chunk), offset))
         chunks.append(chunk)
         offset += len(chunk)
@@ -143,7 +157,7 @@ def read_index(data: bytes) -> list[str]:
 
 
 def _sha1(data: bytes) -> bytes:
-    return sha1(data, usedforsecurity=False).digest()
+    return sha1(data).digest()
 
 
 def folder(location: Location) -> Path:
@@ -159,7 +173,7 @@ def store(location: Location, encoded: EncodedPack) -> Pack:
     because the repository has it already: that copy may be one that gc is about to drop.
     Raises NoSpace, ReadOnlyRepository, OvnError; then nothing of it is left.
     """
-    name = "pack-" + sha1(encoded.pack[-20:] + os.urandom(16), usedforsecurity=False).hexdigest()
+    name = "pack-" + sha1(encoded.pack[-20:] + os.urandom(16)).hexdigest()
     where = folder(location)
     keep, body, index = (where / f"{name}.{kind}" for kind in ("keep", "pack", "idx"))
     unfinished, unsaid = where / f"{name}.idx.tmp", where / f"tmp_{name}"

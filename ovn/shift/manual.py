@@ -34,5 +34,5 @@ def manual_name(worktree: str) -> str:
     name = f"{names.MANUAL_SESSION}-{worktree}"
     if names.is_name(name):
         return name
-    digest = sha1(worktree.encode(), usedforsecurity=False).hexdigest()[:10]
+    digest = sha1(worktree.encode()).hexdigest()[:10]
     return f"{names.MANUAL_SESSION}-{digest}"

@@ -69,12 +69,13 @@ class Journal:
     # -- writing ---------------------------------------------------------------------------
 
     def append(
-        self, payload: bytes, generation: int | None = None, meanwhile: Callable[[], None] | None = None
+        self, payload: bytes, generation: int | None = None, meanwhile: Callable[[int], None] | None = None
     ) -> int:
         """Acknowledge one record and return its number.
 
-        ``meanwhile`` is called while the disk takes the record: for a check of it, or for work
-        that would have to be done after it. What it raises is raised, and no record was added.
+        ``meanwhile`` is called with the number while the disk takes the record: for a check of it,
+        or for work that would have to be done after it. What it raises is raised, and no record
+        was added; it may be that none was added although it returned.
         Raises StaleLease when ``generation`` is older than the journal's, and Locked,
         NoSpace, DiskFailed or ReadOnlyRepository; then no record was added either.
         """
@@ -87,7 +88,7 @@ class Journal:
             data = frames.encode(header.epoch, seq, payload)
             crash_point("journal.before_write")
             hint = None if seq % HINT_EVERY else header.next(hint=tail, hint_seq=seq)
-            self._write(tail, data, hint, meanwhile)
+            self._write(tail, seq, data, hint, meanwhile)
             self._known = (self._file.opened, header.epoch, header.cut, tail + len(data), seq + 1)
             if seq == header.base or len(self._own) == KEPT or (self._own and self._own[-1][0] != seq - 1):
                 self._own.clear()
@@ -302,7 +303,7 @@ class Journal:
             )
 
     def _write(
-        self, tail: int, data: bytes, hint: Header | None, meanwhile: Callable[[], None] | None
+        self, tail: int, seq: int, data: bytes, hint: Header | None, meanwhile: Callable[[int], None] | None
     ) -> None:
         """Write a frame at the tail and sync it, or leave the journal as it was and raise."""
         synced = self.durability == "sync"
@@ -316,7 +317,7 @@ class Journal:
             if meanwhile is not None:
                 if synced:
                     self._file.begin_writing(tail, len(data))
-                meanwhile()
+                meanwhile(seq)
             if synced:
                 self._file.sync()
             self._unsynced = not synced

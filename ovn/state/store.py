@@ -201,9 +201,9 @@ class StateStore:
             )
         self.require_init()
 
-        def meanwhile() -> None:
+        def meanwhile(seq: int) -> None:
             records.validate(record)
-            self._folder.remember(payload, record)
+            self._folder.remember(session, seq, payload, record)
 
         seq = self.journal(session).append(payload, generation, meanwhile)
         if self._is_due(session, seq, record) if fold is None else fold:

@@ -118,12 +118,16 @@ def test_what_happens_meanwhile_is_between_the_write_and_the_sync(
     seen: list[str] = []
     monkeypatch.setattr(journalfile, "begin_writing", lambda *_: seen.append("begun"))
     monkeypatch.setattr(journalfile, "sync_data", lambda *_: seen.append("synced"))
-    journal.append(b"two", meanwhile=lambda: seen.append(f"{file_of(journal).read_bytes().count(b'two')}"))
-    assert seen == ["begun", "1", "synced"]
+
+    def look(seq: int) -> None:
+        seen.append(f"{seq}: {file_of(journal).read_bytes().count(b'two')}")
+
+    journal.append(b"two", meanwhile=look)
+    assert seen == ["begun", "2: 1", "synced"]
 
 
 def test_an_error_meanwhile_leaves_no_record(journal: Journal) -> None:
-    def refuse() -> None:
+    def refuse(_: int) -> None:
         raise ValueError("not this one")
 
     journal.append(b"one")
