@@ -11,11 +11,11 @@ import sys
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.errors import OvnError
 
+TYPE_CHECKING = False  # typing's own would keep git's look waiting
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from subprocess import Popen

@@ -8,13 +8,13 @@ commit.c leaves the error at 0), and because a fold needs the ids of what its pa
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ovn.errors import CorruptObject, InvalidName
 from ovn.frozen import dataclass
 from ovn.git.run import IDENTITY
 from ovn.git.sha1 import sha1
 
+TYPE_CHECKING = False  # typing's own would keep git's look waiting
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime

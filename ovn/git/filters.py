@@ -7,13 +7,12 @@ unsandboxed supervisor to run; a path that needs one is refused, never stored ra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ovn.errors import NotTrusted
 from ovn.frozen import dataclass
 from ovn.git import settings
 from ovn.git.paths import quote
 
+TYPE_CHECKING = False  # typing's own would keep git's look waiting
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -6,11 +6,11 @@ Half of a snapshot's time is git's look, and a program takes as long to be loade
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from ovn.frozen import dataclass
 from ovn.git import filters, status
 
+TYPE_CHECKING = False  # typing's own would keep git's look waiting
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

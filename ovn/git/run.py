@@ -8,15 +8,15 @@ import select
 import signal
 import subprocess
 from contextlib import ExitStack, suppress
-from typing import IO, TYPE_CHECKING
 
 from ovn.errors import GitFailed, GitTimeout, NoSpace, ReadOnlyRepository
 from ovn.frozen import dataclass
 
+TYPE_CHECKING = False  # typing's own would keep git's look waiting
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from typing import Self
+    from typing import IO, Self
 
     from ovn.git.locate import Location
 

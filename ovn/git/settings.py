@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.errors import InvalidConfig
 from ovn.frozen import dataclass
 from ovn.git.run import As, Git
 
+TYPE_CHECKING = False  # typing's own would keep git's look waiting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

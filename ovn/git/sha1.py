@@ -8,8 +8,8 @@ instructions, eleven times as fast, for which it is worth its while where there 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # typing's own would keep git's look waiting
 if TYPE_CHECKING:
     from hashlib import _Hash
     from hashlib import sha1 as _small

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from ovn.frozen import dataclass
 from ovn.git.encoding import Entry
 
+TYPE_CHECKING = False  # typing's own would keep git's look waiting
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
