@@ -30,8 +30,7 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _FOLDER = b"%o " % DIRECTORY
 _KINDS = {DIRECTORY: "tree", GITLINK: "commit"}
 _OURS = f"{IDENTITY['GIT_AUTHOR_NAME']} <{IDENTITY['GIT_AUTHOR_EMAIL']}>".encode()
-_ROW = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
-_WHOLE_ROW = re.compile(rb"([0-7]+ ([^\0]+)\0.{20})", re.DOTALL)
+_ROW = re.compile(rb"([0-7]+ ([^\0]+)\0.{20})", re.DOTALL)
 _PERSON = re.compile(rb"([^<\n]*?) ?<([^>\n]*)>(?: (-?\d{1,18}))?")
 
 
@@ -87,10 +86,7 @@ def encode_row(name: bytes, entry: Entry) -> bytes:
 
 def split_rows(data: bytes) -> dict[bytes, bytes]:
     """Return a tree's rows by name as they stand there. Raises CorruptObject for half a row."""
-    rows = {name: row.lstrip(b"0") for row, name in _WHOLE_ROW.findall(data)}  # ancient gits wrote 040000
-    if sum(map(len, rows.values())) != len(data) and _WHOLE_ROW.sub(b"", data):
-        raise CorruptObject("a tree object is damaged")
-    return rows
+    return {name: row.lstrip(b"0") for row, name in _rows(data)}  # ancient gits wrote 040000
 
 
 def join_rows(rows: Mapping[bytes, bytes]) -> bytes:
@@ -106,28 +102,30 @@ def folder_in(row: bytes | None) -> str | None:
 
 def decode_tree(data: bytes) -> dict[bytes, Entry]:
     """Return a tree's rows by name, in git's order. Raises CorruptObject for half a row."""
-    return {row[1]: _entry(row) for row in _rows(data)}
+    return {name: _entry(row) for row, name in _rows(data)}
 
 
 def row_of(data: bytes, name: bytes) -> Entry | None:
     """Return one row of a tree; six times as fast as decoding all of them."""
-    return next((_entry(row) for row in _rows(data) if row[1] == name), None)
+    return next((_entry(row) for row, found in _rows(data) if found == name), None)
 
 
 def differing(before: bytes, after: bytes) -> tuple[dict[bytes, Entry], dict[bytes, Entry]]:
     """Return the rows of each tree that the other does not have just so."""
     old, new = set(_rows(before)), set(_rows(after))
-    return {row[1]: _entry(row) for row in old - new}, {row[1]: _entry(row) for row in new - old}
+    return {name: _entry(row) for row, name in old - new}, {name: _entry(row) for row, name in new - old}
 
 
-def _rows(data: bytes) -> list[tuple[bytes, bytes, bytes]]:
-    if _ROW.sub(b"", data):
+def _rows(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Return each row as it stands there, with its name."""
+    rows = _ROW.findall(data)
+    if sum(len(row) for row, _ in rows) != len(data):
         raise CorruptObject("a tree object is damaged")
-    return _ROW.findall(data)
+    return rows
 
 
-def _entry(row: tuple[bytes, bytes, bytes]) -> Entry:
-    return Entry.of(int(row[0], 8), row[2].hex())
+def _entry(row: bytes) -> Entry:
+    return Entry.of(int(row[: row.index(b" ")], 8), row[-20:].hex())
 
 
 def encode_commit(tree: str, parents: Sequence[str], message: str, when: datetime) -> bytes:
