@@ -6,7 +6,7 @@ of the index and one of an unfinished state.
 """
 
 from ovn.checkpoints.finding import found, number_of, resolve
-from ovn.checkpoints.taking import Limits, Request, Taken, keep, look, take
+from ovn.checkpoints.taking import Limits, Request, Taken, keep, look, take, take_asking
 from ovn.checkpoints.telling import message, parse, subject
 from ovn.checkpoints.thinning import forget, tag_again, thin, without_tag
 
@@ -25,6 +25,7 @@ __all__ = [
     "subject",
     "tag_again",
     "take",
+    "take_asking",
     "thin",
     "without_tag",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ovn import host, names
@@ -18,7 +19,7 @@ from ovn.model import codec, records
 from ovn.model.documents import Checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from ovn.git.glance import Glance
@@ -65,24 +66,53 @@ def take(
     limits: Limits | None = None,
     *,
     generation: int | None = None,
-    begun: Glance | None = None,
 ) -> Taken:
     """Take a checkpoint of the work tree and return it, durable and recorded.
 
     HEAD, index, stash, branches and files are byte for byte as before. Also an automatic one is
     synced: its ref is, and a ref without its objects would stop the user's ``git gc``.
-    ``begun``: git looks at the work tree already (``glance.begin``).
     Raises NotTrusted, NoSpace, StaleLease and the errors of the snapshot.
     """
+    return take_asking(store, lambda: (request, generation), limits)
+
+
+def take_asking(
+    store: StateStore,
+    ask: Callable[[], tuple[Request, int | None]],
+    limits: Limits | None = None,
+    begun: Glance | None = None,
+) -> Taken:
+    """Take a checkpoint as ``take`` does, of which ``ask`` says what it is, and the lease's generation.
+
+    It is asked once, while git reads what changed: to find out may cost as much. ``begun``: git
+    looks at the work tree already (``glance.begin``).
+    """
     started = store.clock.monotonic()
+    asked = cache(ask)
     with gc_guard(store.location):
-        taken = keep(store, request, look(store, limits, begun), generation=generation)
+        shot = look(store, limits, begun, asked)
+        request, generation = asked()
+        taken = keep(store, request, shot, generation=generation)
     return replace(taken, seconds=store.clock.monotonic() - started)
 
 
-def look(store: StateStore, limits: Limits | None = None, begun: Glance | None = None) -> Snapshot:
-    """Write the objects of the work tree as it is now; no ref holds them yet (use gc_guard)."""
+def look(
+    store: StateStore,
+    limits: Limits | None = None,
+    begun: Glance | None = None,
+    meanwhile: Callable[[], object] | None = None,
+) -> Snapshot:
+    """Write the objects of the work tree as it is now; no ref holds them yet (use gc_guard).
+
+    ``meanwhile`` may be called while git reads what changed, which costs nothing then.
+    """
     limits = limits or Limits()
+
+    def wait() -> None:
+        host.prepare_to_sync()
+        if meanwhile is not None:
+            meanwhile()
+
     git = Git(store.location)
     return snapshots.take(
         git,
@@ -91,6 +121,7 @@ def look(store: StateStore, limits: Limits | None = None, begun: Glance | None =
         max_total_bytes=limits.total_bytes,
         trusted=limits.trusted,
         begun=begun,
+        meanwhile=wait,
     )
 
 

@@ -26,13 +26,15 @@ def run(context: Context, label: str | None = None, text: str | None = None) -> 
 
 
 def _take(context: Context, name: str | None, said: str | None) -> Taken:
-    from ovn.checkpoints import Request, take
+    from ovn.checkpoints import Request, take_asking
     from ovn.cli.place import limits, session_here
 
-    here = session_here(context)
-    kind = "named" if name else "automatic"
-    request = Request(session=here.session, label=name, kind=kind, text=said, by=here.by)
-    return take(context.store, request, limits(context), generation=here.generation, begun=context.glance)
+    def ask() -> tuple[Request, int | None]:
+        here = session_here(context)
+        kind = "named" if name else "automatic"
+        return Request(session=here.session, label=name, kind=kind, text=said, by=here.by), here.generation
+
+    return take_asking(context.store, ask, limits(context), context.glance)
 
 
 def _recover(context: Context, by: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from abc import abstractmethod
 from typing import TYPE_CHECKING
@@ -120,20 +119,21 @@ class Basis:
         parts = ref.split("/")
         above = ("/".join(parts[:n]) for n in range(3, len(parts)))
         other = next((name for name in above if self.resolve(name) is not None), None)
-        other = other or self._in_packed(
-            re.escape(ref) + "/[^\n]*"
-        )  # a loose one is in the file system's way
+        other = other or self._in_packed(f"{ref}/")  # a loose one is in the file system's way
         if other is not None:
             raise _clash(ref, other)
 
-    def _in_packed(self, pattern: str) -> str | None:
-        """Return the first packed ref that matches; all refs from libgit2 take 94 ms at 10,000 loose."""
+    def _in_packed(self, beginning: str) -> str | None:
+        """Return the first packed ref that begins so; one that is meant whole is given with its newline.
+
+        All refs from libgit2 take 94 ms at 10,000 loose.
+        """
         try:
             packed = (self.location.common_dir / "packed-refs").read_bytes()
         except FileNotFoundError:
             return None
-        match = re.search(b"^[0-9a-f]{40} (" + pattern.encode() + b")$", packed, re.MULTILINE)
-        return match[1].decode("utf-8", "surrogateescape") if match is not None else None
+        at = packed.find(b" " + beginning.encode()) + 1  # a name holds no space
+        return packed[at : packed.index(b"\n", at)].decode("utf-8", "surrogateescape") if at else None
 
 
 def is_ours(ref: str) -> bool:

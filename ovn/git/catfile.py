@@ -26,10 +26,6 @@ class CatFile:
         self._owner = 0
         self.asked = 0
 
-    def start(self) -> None:
-        """Start git now, so that it is there when the first question comes."""
-        self._running()
-
     def read(self, oid: str) -> tuple[str, bytes] | None:
         """Return an object's kind and bytes; None when it is not here. Raises CorruptObject."""
         process = self._running()

@@ -42,7 +42,7 @@ _OPERATIONS = (
 )
 """Which file or folder means what; the first that is there is what the person is doing."""
 
-_OID = re.compile(rb"\b[0-9a-f]{40}\b")
+_OID = rb"\b[0-9a-f]{40}\b"  # seldom needed: compiled then
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Unfinished:
     def named(self) -> list[str]:
         """Return every object id that the files and refs name, in order, once."""
         texts = [data for path, data in self.files.items() if _names_commits(path)]
-        found = [oid.decode() for data in texts for oid in _OID.findall(data)]
+        found = [oid.decode() for data in texts for oid in re.findall(_OID, data)]
         return list(dict.fromkeys([*found, *self.refs.values()]))
 
 

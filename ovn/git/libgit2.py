@@ -202,7 +202,7 @@ class Libgit2Store(Basis):
         """Lock, look again, write: the same for creating, moving and deleting."""
         if expected is None:
             self._make_way(ref)
-        elif new is None and self._in_packed(re.escape(ref)):
+        elif new is None and self._in_packed(f"{ref}\n"):
             return self._remove_packed(ref, expected)
         transaction = self._repo.transaction()
         try:

@@ -9,7 +9,7 @@ from typing import Self
 from ovn import host
 from ovn.frozen import dataclass
 
-_LINE = re.compile(r"git ovn (\d{1,18}) (.+) (\S+)\n")
+_LINE = r"git ovn (\d{1,18}) (.+) (\S+)\n"  # seldom needed: compiled then
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Owner:
     @classmethod
     def read(cls, text: str) -> Self | None:
         """Return the owner that ``line`` wrote; None for anything else."""
-        match = _LINE.fullmatch(text)
+        match = re.fullmatch(_LINE, text)
         return cls(int(match[1]), match[2], match[3]) if match is not None else None
 
     @property

@@ -232,7 +232,7 @@ def drop_dead_keeps(location: Location) -> list[str]:
     business of gc. Call it under the repository lock.
     """
     found = []
-    for keep in folder(location).glob("pack-*.keep"):
+    for keep in _keeps(folder(location)):
         with suppress(FileNotFoundError):
             if not _is_abandoned(keep):
                 continue
@@ -242,6 +242,15 @@ def drop_dead_keeps(location: Location) -> list[str]:
             keep.unlink()
             found.append(keep.stem)
     return found
+
+
+def _keeps(where: Path) -> list[Path]:
+    """Return the keep files. No glob: its patterns would be compiled anew in every checkpoint."""
+    try:
+        names = os.listdir(where)  # noqa: PTH208
+    except FileNotFoundError:
+        return []
+    return [where / name for name in names if name.startswith("pack-") and name.endswith(".keep")]
 
 
 def _is_abandoned(keep: Path) -> bool:

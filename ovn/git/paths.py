@@ -11,23 +11,29 @@ import re
 
 _NAMED = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
 _VALUES = {name: code for code, name in _NAMED.items()}
-_ESCAPE = r'\\([0-3][0-7]{2}|[abtnvfr"\\])'  # seldom needed: compiled then
-_PLAIN = re.compile(r'[^\x00-\x1f\x7f-\x9f"\\\ud800-\udfff]*\Z')
+_ESCAPE = r'\\([0-3][0-7]{2}|[abtnvfr"\\])'  # seldom needed, as the next: compiled then
+_PLAIN = r'[^\x00-\x1f\x7f-\x9f"\\\ud800-\udfff]*\Z'
 
 
 def quote(path: bytes) -> str:
     """Return the path as text that encodes to UTF-8 and holds no control character (C0, C1, DEL)."""
     text = path.decode("utf-8", "surrogateescape")
-    if _PLAIN.match(text):
+    if _is_plain(text):
         return text
     return '"' + "".join(map(_escape, text)) + '"'
+
+
+def _is_plain(text: str) -> bool:
+    if text.isascii():
+        return '"' not in text and "\\" not in text and (text.isprintable() or not text)
+    return re.match(_PLAIN, text) is not None
 
 
 def _escape(character: str) -> str:
     code = ord(character)
     if code in _NAMED:
         return "\\" + _NAMED[code]
-    if _PLAIN.match(character):
+    if _is_plain(character):
         return character
     return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
 

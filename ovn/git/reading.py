@@ -12,7 +12,6 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from ovn import host
 from ovn.errors import GitFailed, GitTimeout, Unsettled
 from ovn.frozen import dataclass
 from ovn.git import index as indexes
@@ -20,7 +19,7 @@ from ovn.git import selection, status
 from ovn.git.encoding import EXECUTABLE, FILE, SYMLINK, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     from ovn.git.files import Disk
@@ -36,13 +35,17 @@ PRIVATE = ("-c", "core.splitIndex=false", "-c", "core.untrackedCache=false")
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads the files of ``chosen`` for one try; ``folder`` is its own, ``known`` what the index has."""
+    """Reads the files of ``chosen`` for one try; ``folder`` is its own, ``known`` what the index has.
+
+    ``meanwhile`` is called while git reads them.
+    """
 
     git: Git
     folder: Path
     disk: Disk
     chosen: Selection
     known: Known
+    meanwhile: Callable[[], object]
 
     def read(self, aside: Collection[bytes] | None) -> dict[bytes, Entry | None]:
         """Return what each path of ``chosen.store`` is now, its blob stored; None where it is gone.
@@ -65,14 +68,14 @@ class Reader:
         index.write_bytes(indexes.encode(rows + self._attributes({*paths, *self.chosen.drop})))
         listing = b"".join(path + b"\0" for path in paths)
         switches = ("-z", "--add", "--remove", "--replace", "--stdin")
-        try:
-            with self.git.start(*PRIVATE, "update-index", *switches, stdin=listing, index=index) as hashing:
-                host.prepare_to_sync()  # what git hashes will be synced, and until then we only wait
+        with self.git.start(*PRIVATE, "update-index", *switches, stdin=listing, index=index) as hashing:
+            self.meanwhile()
+            try:
                 said = hashing.answer().err
-        except GitTimeout:
-            raise
-        except GitFailed as error:
-            raise Unsettled(str(error), self._suspects(error, paths)) from error
+            except GitTimeout:
+                raise
+            except GitFailed as error:
+                raise Unsettled(str(error), self._suspects(error, paths)) from error
         stored = {path: entry for path, stage, entry in indexes.decode(index.read_bytes()) if not stage}
         found: dict[bytes, Entry | None] = {}
         for path in paths:

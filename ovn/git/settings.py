@@ -24,7 +24,7 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _OWN = frozenset(("local", "worktree"))
 """Scopes of the repository's own files; what the person's own say too is the person's."""
 
-_ASKED = re.compile(r"GIT_CONFIG_(PARAMETERS|COUNT|KEY_\d+|VALUE_\d+)\Z")
+_ASKED = r"GIT_CONFIG_(PARAMETERS|COUNT|KEY_\d+|VALUE_\d+)\Z"  # compiled when one begins like it
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,8 @@ def read(location: Location) -> Settings:
 
 def ask(location: Location) -> Started:
     """Let git read the configuration; something else can be done before its ``answer`` is needed."""
-    given = {name: value for name, value in os.environ.items() if _ASKED.match(name)}
+    near = {name: value for name, value in os.environ.items() if name.startswith("GIT_CONFIG_")}
+    given = {name: value for name, value in near.items() if re.match(_ASKED, name)}
     return Git(location).start("config", "--list", "--show-scope", "-z", env=given, who=As.USER)
 
 

@@ -28,7 +28,7 @@ from ovn.git.mending import set_aside_damaged
 from ovn.git.paths import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ovn.git.encoding import Entry
@@ -84,13 +84,15 @@ def take(
     max_total_bytes: int,
     trusted: bool = True,
     begun: Glance | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Snapshot:
     """Return a snapshot of the work tree, its objects written but not synced.
 
     Sizes above the caps are left out and recorded. ``trusted=False`` runs no filter that the
     repository's own configuration defines and raises NotTrusted for a changed path that needs
     one. Hold ``gc_guard`` until a ref names the result, and ``syncfs`` before. ``begun`` is
-    a look that ``glance.begin`` began, not used before, with its own ``trusted``.
+    a look that ``glance.begin`` began, not used before, with its own ``trusted``. ``meanwhile``
+    is called while git reads what changed, perhaps several times; what it raises is raised.
     Raises GitFailed, NoSpace, ReadOnlyRepository, CorruptObject.
     """
     trusted = begun.trusted if begun else trusted
@@ -101,7 +103,7 @@ def take(
         indexes.private_folder(git.location) as folder,
         Disk(git.location.tree()) as disk,
     ):
-        camera = _Camera(guard, objects, disk, limits, folder, trusted=trusted)
+        camera = _Camera(guard, objects, disk, limits, folder, meanwhile, trusted=trusted)
         unsteady: set[bytes] = set()
         number, last = 0, ""
         while True:
@@ -125,6 +127,7 @@ class _Camera:
     disk: Disk
     limits: selection.Limits
     folder: Path
+    meanwhile: Callable[[], object]
     trusted: bool
 
     def shoot(self, number: int, unsteady: frozenset[bytes], begun: Glance | None) -> Snapshot:
@@ -209,7 +212,8 @@ class _Camera:
         room = self.folder / os.urandom(4).hex()
         room.mkdir()
         edits: dict[bytes, Entry | None] = dict.fromkeys(chosen.drop)
-        reader = reading.Reader(self.guard.git, room, self.disk, chosen, reading.known(found, listed))
+        known = reading.known(found, listed)
+        reader = reading.Reader(self.guard.git, room, self.disk, chosen, known, self.meanwhile)
         edits |= reader.read(copied)
         for path in chosen.left.keys() & found.unmerged.keys():
             edits[path] = reading.pick(found.unmerged[path])

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from ovn.git.run import Answer, Git, Started
 
-_UNREADABLE = re.compile(rb"^warning: could not open directory '(.*?)/?': Permission denied", re.MULTILINE)
-_TAGGED = rb"(?:\A|\0)([^H]) ([^\0]+)"  # seldom needed, as the next: compiled then
+_UNREADABLE = rb"(?m)^warning: could not open directory '(.*?)/?': Permission denied"
+_TAGGED = rb"(?:\A|\0)([^H]) ([^\0]+)"  # seldom needed, as those around it: compiled then
 _LISTED = rb"([A-Za-z?]) ([0-7]{6}) ([0-9a-f]{40}) ([0-3])\t([^\0]+)\0"
 
 _STATUS = (
@@ -140,7 +140,7 @@ def parse(answer: Answer) -> Status:
             unmerged[parts[10]] = {n: entry for n, entry in stages.items() if entry is not None}
         elif line.startswith(b"# branch.oid ") and line != b"# branch.oid (initial)":
             head = line.rsplit(b" ", 1)[1].decode()
-    unreadable = tuple(_UNREADABLE.findall(answer.err))
+    unreadable = tuple(re.findall(_UNREADABLE, answer.err)) if answer.err else ()
     return Status(head, tuple(changed), unmerged, tuple(untracked), unreadable)
 
 

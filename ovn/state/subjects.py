@@ -24,7 +24,8 @@ WIDTH = 100
 LISTED = 20
 """Names of steps that a commit's body lists."""
 
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
+_UNSAFE = "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+"
+"""Seldom needed: compiled then."""
 _OID = 8
 
 
@@ -47,7 +48,8 @@ class Words:
 
 def plain(text: str, *, width: int | None = WIDTH) -> str:
     """Return text as one line without control, zero-width and direction characters."""
-    line = _UNSAFE.sub(" ", text).strip()
+    safe = text.isascii() and text.isprintable()
+    line = (text if safe else re.sub(_UNSAFE, " ", text)).strip()
     return line if width is None or len(line) <= width else line[: width - 1].rstrip() + "…"
 
 

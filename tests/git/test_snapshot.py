@@ -15,7 +15,7 @@ import pytest
 from ovn.errors import CorruptObject, GitFailed, NotTrusted
 from ovn.git import index, meta, selection, snapshot
 from ovn.git.paths import quote
-from ovn.git.run import Git
+from ovn.git.run import Started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -252,15 +252,15 @@ def test_files_that_do_not_hold_still_cost_no_snapshot(how: str, repo: Any, kit:
 def test_git_dying_of_a_truncated_mapping_is_tried_again(repo: Any, kit: Any, monkeypatch: Any) -> None:
     """After SIGBUS the try is begun anew; if it goes on, the files are copied and hashed from the copy."""
     repo.write("README", "edited\n")
-    real, deaths = Git.start, []
+    real, deaths = Started.answer, []
 
-    def start(self: Git, *args: Any, **more: Any) -> Any:
-        if "update-index" in args:
+    def answer(self: Started, *args: Any, **more: Any) -> Any:
+        if "update-index" in self._args:
             deaths.append(args)
             raise GitFailed(f"died {len(deaths)}", stderr="", code=-signal.SIGBUS)
         return real(self, *args, **more)
 
-    monkeypatch.setattr(Git, "start", start)
+    monkeypatch.setattr(Started, "answer", answer)
     shot = kit.take()
     assert len(deaths) == snapshot.TRIES
     assert kit.objects.blob(shot.tree, "README") == b"edited\n"
