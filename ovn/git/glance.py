@@ -33,7 +33,7 @@ def begin(git: Git, *, trusted: bool = True) -> Iterator[Glance]:
     """Let git look at the work tree; at the end of the ``with`` block it looks no more."""
     guard = filters.guard(git, trusted=trusted)
     index = signature(git.location)
-    with status.begin(guard.git, into_submodules=trusted) as asked:
+    with status.begin(guard.git, into_submodules=trusted, modest=True) as asked:
         yield Glance(guard, trusted, index, asked)
 
 

@@ -7,6 +7,7 @@ with ``GIT_OPTIONAL_LOCKS=0`` it writes nothing. A second, quick one lists the f
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager
 
@@ -28,6 +29,12 @@ _STATUS = (
     *("--untracked-files=all", "--no-renames"),
 )
 _FLAGS = ("ls-files", "-v", "-z")
+
+_MODEST = ("-c", "core.preloadIndex=false")
+"""git looks at files by twenty threads, which leave nothing of few processors to who works beside it."""
+
+FEW = 2
+"""Processors on which a look is modest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +101,14 @@ def read(git: Git, *, into_submodules: bool = True) -> Status:
 
 
 @contextmanager
-def begin(git: Git, *, into_submodules: bool = True) -> Iterator[Asked]:
-    """Let git read the status, and the index's rows that have a flag, both at the same time."""
-    with git.start(*_words(into_submodules=into_submodules)) as found, git.start(*_FLAGS) as flagged:
+def begin(git: Git, *, into_submodules: bool = True, modest: bool = False) -> Iterator[Asked]:
+    """Let git read the status, and the index's rows that have a flag, both at the same time.
+
+    ``modest``: something else has to be done meanwhile, as quickly as if git were not there.
+    """
+    switches = _MODEST if modest and (os.cpu_count() or 1) <= FEW else ()
+    words = (*switches, *_words(into_submodules=into_submodules))
+    with git.start(*words) as found, git.start(*_FLAGS) as flagged:
         yield Asked(found, flagged)
 
 
