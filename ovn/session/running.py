@@ -98,6 +98,23 @@ def step(
         return value
 
 
+def at_once(core: Core, call: Call, work: Work, invoke: Callable[[Invoke], Any]) -> Any:
+    """Do what ``step`` does, for a plain step of which nothing is recorded and a driver that does not wait.
+
+    Such are nearly all, and a procedure that asks for its one effect takes a tenth of a step.
+    """
+    core.must_go_on()
+    with core.running(call):
+        started = core.clock.monotonic()
+        try:
+            value = invoke(Invoke(work, call, core.step(call)))
+            core.done(call, value, seconds=_seconds(core, started))
+        except BaseException as error:
+            _record_end(core, call, error, seconds=_seconds(core, started))
+            raise
+        return value
+
+
 def _begin(core: Core, call: Call, past: Past | None, way: Way) -> None:
     """Record the start where that matters: of what may run only once, and of what changes files."""
     once = way.semantics == "at_most_once"

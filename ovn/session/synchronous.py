@@ -45,8 +45,11 @@ class SyncSession(BaseSession):
             way = running.Way(snapshot, semantics)
         base.check_function(fn)
         call, past = self._core.request(STEP, verbs.line(name, "name of a step"), key)
-        if past is not None and past.outcome == "done" and way is running.PLAIN:
-            return self._core.value(call, past)
+        if way is running.PLAIN:
+            if past is None:
+                return running.at_once(self._core, call, Work(fn, args, kwargs), _invoke)
+            if past.outcome == "done":
+                return self._core.value(call, past)
         return self._drive(running.step(self._core, call, past, Work(fn, args, kwargs), way))
 
     def execute_with_retry(

@@ -117,6 +117,8 @@ def _label(text: str) -> str:
 def line(text: str, what: str) -> str:
     """Return text that fits on one line of a record; raises InvalidName naming ``what``."""
     good = isinstance(text, str) and 0 < len(text) <= 1000
+    if good and text.isprintable():
+        return text
     if not good or "\n" in text or "\r" in text or "\0" in text:
         raise InvalidName(f"a {what} is one line of 1 to 1000 characters, not {text!r:.60}")
     return text

@@ -37,6 +37,8 @@ HOLE = b"\xf5ovx"
 
 _HEADER = struct.Struct("<8sI9Q")
 _CRC = struct.Struct("<I")
+HEAD_SIZE = _HEADER.size + _CRC.size
+"""Bytes of a slot that say something."""
 _BODY = struct.Struct("<4sIQQ")
 _FRAME = struct.Struct("<I4sIQQ")
 FRAME_SIZE = _FRAME.size

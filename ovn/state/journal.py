@@ -85,14 +85,7 @@ class Journal:
             header = found or self._repaired()[0]
             self._fence(header, generation)
             header, tail, seq = self._clean_tail(header)
-            data = frames.encode(header.epoch, seq, payload)
-            crash_point("journal.before_write")
-            hint = None if seq % HINT_EVERY else header.next(hint=tail, hint_seq=seq)
-            self._write(tail, seq, data, hint, meanwhile)
-            self._known = (self._file.opened, header.epoch, header.cut, tail + len(data), seq + 1)
-            if seq == header.base or len(self._own) == KEPT or (self._own and self._own[-1][0] != seq - 1):
-                self._own.clear()
-            self._own.append((seq, payload))
+            self._write(header, tail, seq, payload, meanwhile)
         crash_point("journal.after_sync")
         return seq
 
@@ -303,29 +296,39 @@ class Journal:
             )
 
     def _write(
-        self, tail: int, seq: int, data: bytes, hint: Header | None, meanwhile: Callable[[int], None] | None
+        self, header: Header, tail: int, seq: int, payload: bytes, meanwhile: Callable[[int], None] | None
     ) -> None:
-        """Write a frame at the tail and sync it, or leave the journal as it was and raise."""
+        """Write a record at the tail and sync it, or leave the journal as it was and raise."""
+        data = frames.encode(header.epoch, seq, payload)
+        crash_point("journal.before_write")
         synced = self.durability == "sync"
         size = self._file.size()
         try:
             self._file.grow(tail + len(data), size)
             self._file.write(data, tail)
-            if hint is not None:
-                self._file.put(hint, sync=False)
+            if not seq % HINT_EVERY:
+                self._file.put(header.next(hint=tail, hint_seq=seq), sync=False)
             crash_point("journal.before_sync")
+            if synced and meanwhile is not None:
+                self._file.begin_writing(tail, len(data))
+            self._known = (self._file.opened, header.epoch, header.cut, tail + len(data), seq + 1)
+            self._remember(header, seq, payload)
             if meanwhile is not None:
-                if synced:
-                    self._file.begin_writing(tail, len(data))
                 meanwhile(seq)
             if synced:
                 self._file.sync()
             self._unsynced = not synced
         except Exception:  # not an interrupt: what was written then is a record, though a late one
             self._known = _NOWHERE
+            self._own.clear()
             self._file.shrink(size)
             self._file.zero(tail, min(tail + len(data), size))
             raise
+
+    def _remember(self, header: Header, seq: int, payload: bytes) -> None:
+        if seq == header.base or len(self._own) == KEPT or (self._own and self._own[-1][0] != seq - 1):
+            self._own.clear()
+        self._own.append((seq, payload))
 
     def _clear(self, header: Header, tail: int) -> None:
         """Begin an epoch in place: the header counts at once, the zeros are synced with the next record."""

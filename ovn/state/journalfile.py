@@ -13,7 +13,7 @@ import time
 
 from ovn.errors import DiskFailed, Locked, NoSpace, NotFound, OvnError, ReadOnlyRepository
 from ovn.host import begin_writing, sync_data, sync_path
-from ovn.state.frames import DATA, SLOT, Header, newest_header
+from ovn.state.frames import DATA, HEAD_SIZE, SLOT, Header, newest_header
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ class JournalFile:
 
     def _header(self) -> Header | None:
         """Return the newer header; it changes once in hundreds of appends, and is read again only then."""
-        found = self.read(0, DATA)
+        found = self.read(0, HEAD_SIZE) + self.read(SLOT, HEAD_SIZE)
         if found != self._seen[0]:
-            self._seen = (found, newest_header(found))
+            self._seen = (found, newest_header(self.read(0, DATA)))
         return self._seen[1]
 
     def unlock(self) -> None:

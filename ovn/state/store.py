@@ -201,12 +201,19 @@ class StateStore:
             )
         self.require_init()
 
+        due = fold
+
         def meanwhile(seq: int) -> None:
+            nonlocal due
             records.validate(record)
             self._folder.remember(session, seq, payload, record)
+            if fold is None and session in self._folds:
+                due = self._is_due(session, seq, record)
 
         seq = self.journal(session).append(payload, generation, meanwhile)
-        if self._is_due(session, seq, record) if fold is None else fold:
+        if due is None:  # the first record of a session: to know it the journal has to be read
+            due = self._is_due(session, seq, record)
+        if due:
             self._fold_or_defer(session, seq)
         return seq
 
