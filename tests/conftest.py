@@ -66,7 +66,7 @@ hypothesis.settings.load_profile("ovn")
 
 
 MEASURING: dict[str, str] = {}
-"""Variables by which a Python measures its coverage. A third of a second each: only nights get them."""
+"""Variables by which a Python measures its coverage. A third of a second each: only few nights get them."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -85,10 +85,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure no coverage in a law, whose many examples take twice as long then, nor where a mark says so."""
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure no coverage in a law, whose many examples take twice as long then, nor where a mark says so.
+
+    What its fixtures do is not measured either: a repository is made for nearly every test.
+    """
     law = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-    measuring = measured() if law or item.get_closest_marker("unmeasured") else None
+    unmeasured = item.get_closest_marker("unmeasured") and not item.get_closest_marker("measured")
+    measuring = measured() if law or unmeasured else None
     if not measuring:
         return (yield)
     measuring.stop()
@@ -297,9 +301,9 @@ def repo(tmp_path: Path) -> Repo:
 
 
 @pytest.fixture
-def measuring() -> dict[str, str]:
-    """Return what a started Python's environment needs, so that its coverage counts too."""
-    return MEASURING
+def measuring(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Return what a started Python's environment needs so that its coverage counts, where a mark says so."""
+    return MEASURING if request.node.get_closest_marker("measured") else {}
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import pytest
 
 from ovn.state.store import StateStore
 
+pytestmark = pytest.mark.unmeasured
+
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "python.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 

@@ -12,6 +12,8 @@ from ovn import schema
 from ovn.errors import FormatTooNew, InvalidDocument, OvnError
 from ovn.model import codec, documents
 
+pytestmark = pytest.mark.unmeasured
+
 AT = "2026-01-02T03:04:05.000Z"
 
 
@@ -264,7 +266,6 @@ def test_five_thousand_hostile_documents_are_refused_in_our_own_words_within_a_s
     assert fuzz(5000, corpus(), seed) > 2500
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "value",
     [

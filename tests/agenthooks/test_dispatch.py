@@ -18,6 +18,8 @@ from ovn.config import Config
 from ovn.shift import starting
 from ovn.state.store import StateStore
 
+pytestmark = pytest.mark.unmeasured
+
 RECORDED = Path(__file__).parent.parent / "agents" / "recordings"
 CONTEXT = "# session-001: what you need to know\n"
 

@@ -76,6 +76,7 @@ def test_check_answers_every_question_in_one_line_and_begins_nothing(project) ->
     assert (project.store.view().runs(), project.repo.git("branch", "--show-current")) == ({}, "main")
 
 
+@pytest.mark.measured
 def test_check_names_everything_that_will_not_work(project) -> None:
     project.configure(
         agent={"argv": ["/no/agent"]}, commands={"baseline": "exit 3", "health": ["echo no db; exit 1"]}
@@ -124,6 +125,7 @@ def test_a_slow_command_has_started_which_is_what_check_asks(project, monkeypatc
 # -- --detach and stop -----------------------------------------------------------------
 
 
+@pytest.mark.measured
 def test_a_detached_night_outlives_its_caller_and_is_stopped_from_another_terminal(project) -> None:
     project.feature("a")
     project.agent("echo half > a.txt; echo $$ > ../agent.pid; exec sleep 60")

@@ -13,6 +13,8 @@ from ovn.earlier import logs, session
 from ovn.errors import InvalidDocument
 from ovn.model import codec
 
+pytestmark = pytest.mark.unmeasured
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),

@@ -10,6 +10,8 @@ from ovn.features import progress
 from ovn.features.progress import Category, Item, Progress
 from ovn.model.documents import Feature
 
+pytestmark = pytest.mark.unmeasured
+
 AT = "2026-01-02T03:04:05.000Z"
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8).filter(

@@ -12,6 +12,8 @@ from ovn import features
 from ovn.errors import NotFound, Refused, UsageError
 from ovn.model.documents import FEATURE_STATUSES, PRIORITIES, Feature
 
+pytestmark = pytest.mark.unmeasured
+
 AT = "2026-01-02T03:04:05.000Z"
 
 

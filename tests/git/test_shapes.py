@@ -17,8 +17,12 @@ from ovn.git import inprogress, selection
 from ovn.git.paths import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from _pytest.mark import ParameterSet
+
+pytestmark = pytest.mark.unmeasured
 
 
 @dataclass(frozen=True)
@@ -895,7 +899,17 @@ def disturb(repo: Any, shape: Shape) -> None:
     repo.git("add", "--sparse", "-N", "made since/new.txt")
 
 
-@pytest.mark.parametrize("name", sorted(SHAPES))
+MEASURED = {"empty_file_deleted", "linked_worktree_bisecting", "rebase_conflict"}
+"""Shapes that reach lines which no other test of the suite does."""
+
+
+def names() -> Iterator[ParameterSet]:
+    """Yield the name of each shape."""
+    for name in sorted(SHAPES):
+        yield pytest.param(name, marks=pytest.mark.measured if name in MEASURED else ())
+
+
+@pytest.mark.parametrize("name", names())
 def test_snapshot_is_git_add_and_comes_back(name: str, repo: Any, tmp_path: Path, kit_of: Any) -> None:
     """A snapshot equals 'git add -A' or names what it lacks, touches nothing, and restores everything."""
     shape = SHAPES[name]

@@ -14,6 +14,8 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.unmeasured
+
 REPLACED = ("file", "folder/inner/file", "folder")
 """What the symlink stands in for: a tracked file, one deep inside, a whole tracked folder."""
 
@@ -70,6 +72,7 @@ def tree_of(folder: Path) -> dict[str, bytes | None]:
     return {str(path): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
+@pytest.mark.measured
 def test_an_ignored_symlink_in_the_way_is_named_and_not_followed(repo: Any, kit: Any, tmp_path: Path) -> None:
     """It is in no snapshot, so it would be lost; with force it is set aside."""
     from ovn.errors import WouldLose

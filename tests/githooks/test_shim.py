@@ -15,6 +15,8 @@ from ovn import active, names
 from ovn.active import Active, Debt
 from ovn.githooks import install
 
+pytestmark = pytest.mark.unmeasured
+
 OWN = {"OVN_SESSION": "session-001"}
 TRAILERS = "Ovn-Session: session-001\nOvn-Feature: parser"
 SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from ovn.errors import InvalidDocument
 from ovn.model import canonical
 
+pytestmark = pytest.mark.unmeasured
+
 SCALARS = (
     st.none()
     | st.booleans()
@@ -101,6 +103,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("name", REFUSED)
 def test_the_reader_refuses(name):
     data, words = REFUSED[name]
@@ -122,7 +125,6 @@ def test_the_reader_takes_what_only_looks_wrong(data):
     assert json.loads(data) == canonical.load(data)
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "data",
     [

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from ovn import resources, schema
 from ovn.model import codec, documents
 
+pytestmark = pytest.mark.unmeasured
+
 KINDS = sorted(schema.KINDS)
 NAMES = sorted(path.name.removesuffix(".schema.json") for path in resources.path("schemas").glob("*.json"))
 

@@ -13,6 +13,8 @@ from ovn.errors import InvalidConfig
 from ovn.model import strictyaml
 from ovn.model.strictyaml import Place
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture(params=["libyaml", "PyYAML"], autouse=True)
 def loader(request, monkeypatch):
@@ -203,6 +205,7 @@ def fuzz(rounds, seed):
     return taken
 
 
+@pytest.mark.measured
 def test_hostile_text_is_read_or_refused_in_our_own_words():
     assert 0 < fuzz(300, seed=1) < 300
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from ovn import schema
 from ovn.model import validators
 
+pytestmark = pytest.mark.unmeasured
+
 NAMES = sorted(validators.VALIDATORS)
 ROOT = Path(__file__).resolve().parents[2]
 MANY = 500 if os.environ.get("OVN_TEST_SIZE") == "long" else 30
@@ -58,7 +60,6 @@ def _mutations(name, valid, spoil, examples, each):
     return said
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", NAMES)
 def test_both_validators_say_the_same_about_spoiled_documents(name, valid, spoil):
     said = _mutations(name, valid, spoil, examples=10, each=10)

@@ -12,6 +12,8 @@ from ovn.model.documents import FEATURE_STATUSES, SESSION_KINDS, SESSION_STATES
 from ovn.recovery.diagnosis import ATTEMPTS, LEASES, TOLD, VERDICTS, Facts, course, diagnose, row_for
 from ovn.recovery.table import ENDED, TABLE
 
+pytestmark = pytest.mark.unmeasured
+
 FACTS = st.builds(
     Facts,
     session=st.sampled_from(["", "session-001"]),

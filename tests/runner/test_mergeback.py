@@ -37,6 +37,7 @@ def held(project: Project) -> Project:
     return project
 
 
+@pytest.mark.measured
 def test_a_night_goes_back_by_fast_forward_and_its_evidence_counts(held: Project) -> None:
     repo, night = held.repo, held.night()
     tip, before = repo.head, repo.git("rev-parse", "main")
@@ -55,6 +56,7 @@ def test_a_night_goes_back_by_fast_forward_and_its_evidence_counts(held: Project
     held.check()
 
 
+@pytest.mark.measured
 def test_where_the_branch_went_on_a_merge_commit_is_proven_anew(held: Project) -> None:
     """The verify command runs on the merged tree: it leaves its sign beside the repository."""
     repo, night = held.repo, held.night()

@@ -15,6 +15,8 @@ from ovn.report import gather
 
 from .conftest import Project, janitor_of, wait_for
 
+pytestmark = pytest.mark.unmeasured
+
 
 def test_features_are_built_in_their_order_and_proven(project: Project) -> None:
     """Dependencies before priority, priority before age; each done by evidence on HEAD's history."""
@@ -131,6 +133,7 @@ def test_what_was_green_before_is_said_and_recorded(project: Project) -> None:
     assert "green before any work" in out
 
 
+@pytest.mark.measured
 def test_a_feature_that_nothing_can_prove_is_blocked_at_once(project: Project) -> None:
     from ovn import features
 
@@ -431,6 +434,7 @@ def test_a_runner_that_dies_too_often_is_a_crash_loop(project: Project) -> None:
 # -- at the end ------------------------------------------------------------------------
 
 
+@pytest.mark.measured
 def test_what_a_later_feature_broke_is_found_at_the_end_with_the_commit(project: Project) -> None:
     project.feature("a", priority="P0")
     project.feature("b")
@@ -550,6 +554,7 @@ def test_without_trust_nothing_runs(project: Project) -> None:
     assert project.store.view().runs() == {}
 
 
+@pytest.mark.measured
 def test_a_broken_baseline_ends_the_night_before_any_session(project: Project) -> None:
     project.configure(commands={"baseline": "echo cannot even begin; exit 2"})
     project.feature("a")
@@ -558,6 +563,7 @@ def test_a_broken_baseline_ends_the_night_before_any_session(project: Project) -
     assert (project.night().stop, project.night().sessions) == ("broken-baseline", ())
 
 
+@pytest.mark.measured
 def test_the_json_of_a_night_is_its_document(project: Project) -> None:
     project.feature("a")
     project.trust()

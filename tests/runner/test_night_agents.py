@@ -13,6 +13,8 @@ from ovn.runner import watcher
 
 from .test_night_inside import hold
 
+pytestmark = pytest.mark.unmeasured
+
 SPEAKING = """\
 #!/usr/bin/env python3
 import json, os, sys, time
@@ -76,6 +78,7 @@ def test_the_next_attempt_goes_on_in_the_agents_own_session_and_the_last_one_afr
     assert resumed == [None, "fresh-1", None]
 
 
+@pytest.mark.measured
 def test_a_limit_with_an_end_is_waited_for_and_the_work_goes_on(project, claude):
     """The moment stands in the session, so a reboot does not forget it."""
     limited = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from .conftest import Project
 
@@ -36,6 +38,7 @@ def test_an_error_that_ends_the_night_is_a_record_too(project: Project) -> None:
     assert (found[-1]["level"], "does not exist" in found[-1]["message"]) == ("ERROR", True)
 
 
+@pytest.mark.measured
 def test_the_configuration_says_what_is_worth_a_record(project: Project) -> None:
     project.feature("a", verify="false")
     project.configure(logging={"format": "json", "level": "WARNING"}, budget={"max_attempts_per_feature": 1})

@@ -162,6 +162,7 @@ def test_systemd_hears_that_the_night_began_what_it_does_and_that_it_ends(projec
     assert said == {"READY", "STATUS", "WATCHDOG", "STOPPING"}, "somebody else spoke in its name"
 
 
+@pytest.mark.measured
 def test_the_check_in_the_evening_says_who_will_be_told(project: Project, monkeypatch) -> None:
     project.configure(notifications={"webhook": "${OVN_WEBHOOK:-}"})
     project.feature("a")

@@ -10,6 +10,8 @@ from ovn.agents.usage import Usage
 from ovn.runner import watchdog
 from ovn.runner.watchdog import Budget, Event, Gap, Reading, Rules, Window, gap, spent, verdict
 
+pytestmark = pytest.mark.unmeasured
+
 RULES = Rules(failures=5, without_progress=3600, idle=600)
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from ovn.errors import NeedsPerson
 
+pytestmark = pytest.mark.unmeasured
+
 
 def writing(repo, calls):
     """Return a program whose step changes files in several ways, and the files that it leaves."""
@@ -64,6 +66,7 @@ def test_killed_anywhere_a_replay_finds_both_or_neither(runner, repo, calls, now
     assert len(calls.made) <= 2
 
 
+@pytest.mark.measured
 def test_what_a_killed_step_left_is_put_back_before_it_runs_again(runner, repo, calls, now):
     seen = []
 
@@ -107,6 +110,7 @@ def test_files_that_a_crash_lost_are_brought_back(runner, repo, calls, now):
     assert files(repo) == AFTER
 
 
+@pytest.mark.measured
 def test_somebody_elses_work_is_never_rolled_over(runner, repo, calls, now, ready):
     from ovn import active
 

@@ -12,6 +12,8 @@ import pytest
 from ovn import DurableSession, NonDeterminismError, StepFailed, StepInterrupted, current_step
 from ovn.errors import InvalidDocument, InvalidName, LeaseHeld, NotInitialised, Refused, SessionOver
 
+pytestmark = pytest.mark.unmeasured
+
 
 @dataclass(frozen=True)
 class Found:
@@ -125,6 +127,7 @@ def test_exceptions_of_many_kinds_come_back(runner, error):
     assert runner.run(program) == str(error)
 
 
+@pytest.mark.measured
 def test_an_exception_that_this_program_does_not_know_is_a_failed_step(runner, calls):
     async def program(session):
         class Local(Exception):
@@ -260,6 +263,7 @@ def test_a_step_that_may_run_once_runs_when_it_had_not_begun(runner, calls):
     assert calls.made == [1]
 
 
+@pytest.mark.measured
 def test_a_half_done_step_may_be_handled_by_the_program(runner, calls):
     async def program(session):
         try:
@@ -433,6 +437,7 @@ def test_threads_may_make_steps(ready, calls):
     assert sorted(calls.made) == list(range(40))
 
 
+@pytest.mark.measured
 def test_the_same_key_twice_at_once_is_refused(ready, calls):
     async def main():
         async with DurableSession.start("s", repo=ready.tree()) as session:
@@ -529,6 +534,7 @@ def test_a_session_whose_process_died_is_taken_over_at_once(runner, calls):
     assert calls.made == [1]
 
 
+@pytest.mark.measured
 def test_without_a_state_branch_it_says_what_to_do(location):
     with pytest.raises(NotInitialised) as caught, DurableSession.start("s", repo=location.tree()):
         pass
@@ -541,6 +547,7 @@ def test_words_for_a_start_that_mean_nothing_are_refused(ready, how):
         DurableSession.start("s", repo=ready.tree(), **how)
 
 
+@pytest.mark.measured
 def test_a_shift_that_is_no_programs_is_not_taken(ready, runner):
     from ovn.shift.manual import manual_session
 

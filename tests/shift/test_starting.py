@@ -22,6 +22,8 @@ from ovn.shift.closing import Closing, hand_off
 from ovn.shift.starting import Opening, start
 from ovn.state.store import StateStore
 
+pytestmark = pytest.mark.unmeasured
+
 CONFIG = Config()
 AT = "2026-11-22T03:04:05.678Z"
 SAID = {"accomplished": ("the lexer",), "next": ("the parser",)}
@@ -159,6 +161,7 @@ def test_what_another_session_works_on_is_not_chosen(tmp_path, repo, store):
     assert start(other, CONFIG, Opening("b")).feature.id == "second"
 
 
+@pytest.mark.measured
 def test_a_named_feature_must_be_ready(store):
     add(store, "base")
     add(store, "top", depends_on=("base",))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ..conftest import Repo  # noqa: TID252
     from .conftest import Night
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).resolve().parents[2]
 
 WORK = """

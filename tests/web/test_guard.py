@@ -15,6 +15,8 @@ from ovn.web import guard, listening
 
 from . import nights
 
+pytestmark = pytest.mark.unmeasured
+
 TOKEN = "a-token-for-the-tests"
 PATHS = (
     "/",
@@ -62,6 +64,7 @@ def test_a_page_elsewhere_may_not_ask(serve, store):
     assert serve().ask("/status", Origin="http://evil.example").status == 403
 
 
+@pytest.mark.measured
 def test_a_body_beyond_the_limit_is_refused_with_and_without_a_length(serve, store):
     at = serve(token=TOKEN, answers=True)
     big = b"x" * (guard.MOST_BODY + 1)

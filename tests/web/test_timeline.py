@@ -15,6 +15,8 @@ from ovn.web.shapes import LANE, LEFT, RIGHT, TONES, WIDTH
 from ovn.web.steps import Step
 from ovn.web.timeline import layout
 
+pytestmark = pytest.mark.unmeasured
+
 BEGIN = datetime(2026, 1, 2, 22, 0, tzinfo=UTC)
 DOCUMENT = Source("document", "x")
 
