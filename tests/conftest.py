@@ -84,6 +84,13 @@ def pytest_configure(config: pytest.Config) -> None:
     time.tzset()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out, where only slow tests are wanted, the files that have none: each process reads all."""
+    if config.getoption("markexpr") != "slow" or not collection_path.match("test_*.py"):
+        return None
+    return True if "mark.slow" not in collection_path.read_text() else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Measure no coverage in a law, whose many examples take twice as long then, nor where a mark says so.
