@@ -33,9 +33,12 @@ def accepted(name: str, value: object) -> bool:
 
 
 def compare(name: str, value: object) -> bool:
-    """Fail unless both validators say the same; returns what they say."""
+    """Fail unless both validators say the same; returns what they say.
+
+    The first thing that jsonschema finds will do: to find all and word them takes half of the time.
+    """
     ours = accepted(name, value)
-    theirs = next(schema.problems(name, value), None)
+    theirs = next(schema._validator(name).iter_errors(value), None)
     assert ours == (theirs is None), (name, value, str(theirs))
     return ours
 
