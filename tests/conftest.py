@@ -295,6 +295,26 @@ def _usual() -> Path:
     return repo.path
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The demo as it was played: what it said, the repository that it kept, and the home before and after."""
+
+    done: subprocess.CompletedProcess[str]
+    repository: Path
+    home: tuple[list[Path], list[Path]]
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """Play the demo, a whole night: once for all that look at it, who are of one xdist_group for that."""
+    folder, home = tmp_path_factory.mktemp("demo"), Path(os.environ["HOME"])
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    words = [sys.executable, "-m", "ovn.cli.main", "demo", "--keep", "here"]
+    before = sorted(home.rglob("*"))
+    done = subprocess.run(words, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    return Played(done, folder / "here" / "click", (before, sorted(home.rglob("*"))))
+
+
 @pytest.fixture
 def make_repo() -> Callable[..., Repo]:
     """Return ``make_repo(path, bare=, branch=, commit=, config=, init=) -> Repo``."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ovn.demo import scratch, story
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..conftest import Played  # noqa: TID252
 
 
 def ovn(*words: str, folder: Path, **extra: str) -> subprocess.CompletedProcess[str]:
@@ -19,11 +24,10 @@ def ovn(*words: str, folder: Path, **extra: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.slow
-def test_the_demo_is_a_night_with_everything_that_happens_in_one(tmp_path: Path) -> None:
+@pytest.mark.xdist_group("browser")  # the tests in the browser look at the same night
+def test_the_demo_is_a_night_with_everything_that_happens_in_one(tmp_path: Path, played: Played) -> None:
     """It passes, it depends, it is killed and goes on, it is given up; the user's machine is untouched."""
-    home = Path(os.environ["HOME"])
-    before = sorted(home.rglob("*"))
-    done = ovn("demo", "--keep", "here", folder=tmp_path)
+    done = played.done
     assert (done.returncode, done.stderr) == (0, ""), done.stdout[-3000:] + done.stderr
     out = done.stdout
     assert "runner and agent, half way through byte-size" in out
@@ -31,8 +35,10 @@ def test_the_demo_is_a_night_with_everything_that_happens_in_one(tmp_path: Path)
     assert "natural-order: given up after 2 attempts; its work is kept as ovn/" in out
     assert "3 of 3 done features hold on the last commit" in out
     assert "That was a night." in out
-    assert sorted(home.rglob("*")) == before
-    repository = tmp_path / "here" / story.PACKAGE
+    before, after = played.home
+    assert after == before
+    repository = played.repository
+    assert repository.name == story.PACKAGE
     git = ["git", "-C", str(repository)]
     assert subprocess.run([*git, "fsck", "--strict", "--no-dangling"], check=False).returncode == 0
     assert subprocess.run([*git, "gc", "-q", "--prune=now"], check=False).returncode == 0

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ovn import myself
 from ovn.config import Config
 from ovn.git.locate import locate
 from ovn.model.documents import Session
@@ -29,6 +28,8 @@ from .browser import Browser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ..conftest import Played  # noqa: TID252
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -53,12 +54,11 @@ RULES = (
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory) -> StateStore:
-    """Play the demo, leave a question in it, and return its state."""
-    folder = tmp_path_factory.mktemp("demo")
-    done = subprocess.run(myself.argv("demo", "--keep", str(folder)), capture_output=True, check=False)
-    assert done.returncode == 0, done.stdout.decode()[-2000:] + done.stderr.decode()
-    found = StateStore.open(locate(folder / "click"))
+def store(played: Played) -> StateStore:
+    """Leave a question in the demo that was played, and return its state."""
+    done = played.done
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    found = StateStore.open(locate(played.repository))
     ask(found)
     return found
 
