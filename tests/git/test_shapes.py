@@ -909,7 +909,7 @@ def names() -> Iterator[ParameterSet]:
         yield pytest.param(name, marks=pytest.mark.measured if name in MEASURED else ())
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", list(names()))
 def test_snapshot_is_git_add_and_comes_back(name: str, repo: Any, tmp_path: Path, kit_of: Any) -> None:
     """A snapshot equals 'git add -A' or names what it lacks, touches nothing, and restores everything."""
     shape = SHAPES[name]
