@@ -27,7 +27,6 @@ GITLINK = 0o160000
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """git itself knows this one and leaves it unwritten; libgit2 does not know it."""
 
-_FOLDER = b"%o " % DIRECTORY
 _KINDS = {DIRECTORY: "tree", GITLINK: "commit"}
 _OURS = f"{IDENTITY['GIT_AUTHOR_NAME']} <{IDENTITY['GIT_AUTHOR_EMAIL']}>".encode()
 _ROW = re.compile(rb"([0-7]+ ([^\0]+)\0.{20})", re.DOTALL)
@@ -91,13 +90,17 @@ def split_rows(data: bytes) -> dict[bytes, bytes]:
 
 def join_rows(rows: Mapping[bytes, bytes]) -> bytes:
     """Return the bytes of the tree with these rows, in git's order."""
-    placed = [(name + b"/" if row.startswith(_FOLDER) else name, row) for name, row in rows.items()]
+    placed = [(name + b"/" if _is_folder(row) else name, row) for name, row in rows.items()]
     return b"".join([row for _, row in sorted(placed)])
 
 
 def folder_in(row: bytes | None) -> str | None:
     """Return the id of the tree that a row names; None for anything else."""
-    return row[-20:].hex() if row is not None and row.startswith(_FOLDER) else None
+    return row[-20:].hex() if row is not None and _is_folder(row) else None
+
+
+def _is_folder(row: bytes) -> bool:
+    return row[:1] == b"4" and row[5:6] == b" "  # 40000; also 40755 and its like, which git takes too
 
 
 def decode_tree(data: bytes) -> dict[bytes, Entry]:

@@ -57,6 +57,9 @@ def test_its_rows_are_joined_as_they_were_split(rows):
 def test_a_row_that_an_ancient_git_wrote_is_written_as_today():
     row = b"40000 a\0" + bytes(20)
     assert join_rows(split_rows(b"0" + row)) == row
+    for mode in (b"40000", b"040000", b"40755"):
+        (odd,) = split_rows(mode + b" a\0" + bytes(20)).values()
+        assert folder_in(odd) == decode_tree(mode + b" a\0" + bytes(20))[b"a"].oid
     assert folder_in(None) is None
 
 
