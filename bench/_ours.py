@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VALUE = "x" * 200
 SYNCS = "fsync,fdatasync,syncfs,sync_file_range,msync"
 
 PROGRAM = """

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 
 from bench import _losses, _others, _ours
 from bench._figures import Figure, judge, note
-from bench._ours import VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -149,13 +148,17 @@ def resumed(place: Path, count: int) -> Iterator[Figure]:
 # -- floors --------------------------------------------------------------------------------
 
 
+def work() -> str:
+    """Return what the step of our program does: the floors do the same work."""
+    return os.urandom(100).hex()
+
+
 def append(place: Path, count: int) -> float:
     """Append a line and sync it, for each step."""
     fd = os.open(place / "bare", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    data = VALUE.encode() + b"\n"
     start = time.perf_counter()
     for _ in range(count):
-        os.write(fd, data)
+        os.write(fd, work().encode() + b"\n")
         os.fdatasync(fd)
     seconds = time.perf_counter() - start
     os.close(fd)
@@ -173,7 +176,7 @@ def sqlite(level: str):  # noqa: ANN201 - a floor
         database.execute("CREATE TABLE steps (number INTEGER PRIMARY KEY, result TEXT)")
         start = time.perf_counter()
         for _ in range(count):
-            database.execute("INSERT INTO steps (result) VALUES (?)", (VALUE,))
+            database.execute("INSERT INTO steps (result) VALUES (?)", (work(),))
         seconds = time.perf_counter() - start
         database.close()
         return seconds
