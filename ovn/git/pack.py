@@ -44,19 +44,6 @@ LIST = "packs"
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 
 
-class Deflated(bytes):
-    """Bytes that were deflated while they were made: a pack takes their zlib ``stream`` as it is."""
-
-    stream: bytes
-
-    @classmethod
-    def of(cls, data: bytes, stream: bytes) -> Self:
-        """Return ``data`` with its stream."""
-        made = cls(data)
-        made.stream = stream
-        return made
-
-
 @dataclass(frozen=True, slots=True)
 class EncodedPack:
     """A pack and its index as bytes; ``name`` is the pack's own checksum, ``oids`` as given."""
@@ -100,8 +87,7 @@ def encode(objects: Sequence[tuple[str, bytes]]) -> EncodedPack:
     rows: list[tuple[bytes, int, int]] = []
     offset = len(chunks[0])
     for oid, (kind, data) in distinct.items():
-        stream = data.stream if isinstance(data, Deflated) else zlib.compress(data, LEVEL)
-        chunk = _header(_TYPES[kind], len(data)) + stream
+        chunk = _header(_TYPES[kind], len(data)) + zlib.compress(data, LEVEL)
         rows.append((bytes.fromhex(oid), zlib.crc32(chunk), offset))
         chunks.append(chunk)
         offset += len(chunk)

@@ -56,7 +56,7 @@ FOLD_AT = 8 * 1024 * 1024
 """Bytes of results outside of the journal at which they are folded into git."""
 
 _SMALL = frozenset((bool, int, float, type(None)))
-"""Types whose JSON needs no look at its length; a short text's has at most six bytes a character."""
+"""Types whose JSON needs no look at its length; a short ASCII text's has at most six bytes a character."""
 
 _ALONE = nullcontext()
 """What runs under no key is no other call's."""
@@ -257,13 +257,15 @@ class Core:
 
     def done(self, call: Call, value: Any, **data: Any) -> None:
         """Record that a call returned ``value``. Raises InvalidDocument when that is not JSON."""
+        if type(value) is str and len(value) < INLINE // 6 and value.isascii():
+            self.look_for_secrets(value, "the result of", call)
+            self.finish(call, "done", {"result": value, **data})
+            return
         try:
             encoded = results.encode(value)
         except InvalidDocument as error:
             raise InvalidDocument(f"{call}: {error}", hint=error.hint) from error
-        if type(encoded) in _SMALL or (type(encoded) is str and len(encoded) < INLINE // 6):
-            if type(encoded) is str:
-                self.look_for_secrets(encoded, "the result of", call)
+        if type(encoded) in _SMALL:
             self.finish(call, "done", {"result": encoded, **data})
             return
         text = canonical.dump_line(encoded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import inspect
 import threading
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from ovn import names, trace
@@ -161,6 +162,8 @@ def _invoke(effect: Invoke) -> Any:
 def _called(effect: Invoke) -> Any:
     work = effect.work
     found = work.function(*work.args, **work.kwargs)
+    if not hasattr(found, "__await__") and not isinstance(found, GeneratorType):
+        return found  # nearly all: to ask ``inspect`` takes as long as to run them
     return _waited_for(found) if inspect.isawaitable(found) else found
 
 

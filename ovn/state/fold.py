@@ -162,7 +162,6 @@ class Commits:
     now: datetime
     stored: str
     lines: Mapping[int, bytes] = field(default_factory=dict)
-    growing: segments.Growing | None = None
     large: Callable[[str], bytes | None] = lambda _: None
     made: list[str] = field(default_factory=list)
     without_effect: list[Aside] = field(default_factory=list)
@@ -190,8 +189,7 @@ class Commits:
         edits = {tip.place(path): data for path, data in encode(docs.changed).items()}
         if numbered:
             segment = names.segment_file(self.session, numbered[0][0])
-            ready = self.growing.whole(numbered, self.lines) if self.growing is not None else None
-            edits[tip.place(segment)] = ready or segments.encode(numbered, self.lines)
+            edits[tip.place(segment)] = segments.encode(numbered, self.lines)
             edits |= {tip.place(path): data for path, data in self._large(numbered)}
         tree = self._at_home(tip, self.draft.edit(tip.tree(), edits), docs)
         notes = [*without, *(last.set_aside if last else ())]

@@ -53,23 +53,16 @@ class Folder:
         self._clock = clock
         self._tidy = False
         self._known: dict[bytes, Record] = {}
-        self._growing: dict[str, segments.Growing] = {}
 
-    def remember(self, session: str, seq: int, payload: bytes, record: Record) -> None:
+    def remember(self, payload: bytes, record: Record) -> None:
         """Keep a step that this process records, so that its fold need not read and check it again.
 
         Only steps: of them the fold looks at nothing that a caller could have changed since.
         """
-        if record["type"] != "step":
-            return
-        if len(self._known) > MOST:
-            self._known.clear()
-            self._growing.clear()
-        self._known[payload] = record
-        growing = self._growing.get(session)
-        if growing is None or growing.next != seq:
-            growing = self._growing[session] = segments.Growing(seq)
-        growing.add(payload)
+        if record["type"] == "step":
+            if len(self._known) > MOST:
+                self._known.clear()
+            self._known[payload] = record
 
     def tip(self) -> Tip:
         """Return the documents at the tip that readers see."""
@@ -183,8 +176,7 @@ class Folder:
                 bad.append(self._set_aside(session, seq, str(error), payload))
         draft = Draft(self.objects)
         now = self._clock.now()
-        growing = self._growing.pop(session, None)
-        commits = Commits(draft, self.objects, self._cache, session, now, old, lines, growing, self._large)
+        commits = Commits(draft, self.objects, self._cache, session, now, old, lines, self._large)
         commits.add(Slice(tuple(sound), through, tuple(bad), lost))
         self.branch.publish(draft.objects(commits.tip), commits.tip, old, f"fold {session}")
         blobs.drop(self.location, blobs.of(record for _, record in sound))

@@ -67,10 +67,17 @@ class JournalFile:
         Return its header, None if that is unreadable. Raises NotFound without a file, Locked
         when others held it for all of the timeout.
         """
-        deadline = time.monotonic() + self._timeout
+        mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        deadline = 0.0
         while True:
-            self._open(shared=shared, create=create)
-            self._wait(fcntl.LOCK_SH if shared else fcntl.LOCK_EX, deadline)
+            # A forked child shares our open file, and with it our lock: it needs its own.
+            if self._fd < 0 or self._pid != os.getpid() or not (shared or self._writable):
+                self._open(shared=shared, create=create)
+            try:
+                fcntl.flock(self._fd, mode | fcntl.LOCK_NB)
+            except BlockingIOError:
+                deadline = deadline or time.monotonic() + self._timeout
+                self._wait(mode, deadline)
             header = self._header()
             if (header is not None and not header.moved) or self._is_current():
                 return header
@@ -78,7 +85,7 @@ class JournalFile:
 
     def _header(self) -> Header | None:
         """Return the newer header; it changes once in hundreds of appends, and is read again only then."""
-        found = self.read(0, HEAD_SIZE) + self.read(SLOT, HEAD_SIZE)
+        found = os.pread(self._fd, HEAD_SIZE, 0) + os.pread(self._fd, HEAD_SIZE, SLOT)
         if found != self._seen[0]:
             self._seen = (found, newest_header(self.read(0, DATA)))
         return self._seen[1]
@@ -96,9 +103,7 @@ class JournalFile:
         self.close()
 
     def _open(self, *, shared: bool, create: Callable[[], Header] | None) -> None:
-        # A forked child shares our open file, and with it our lock: it needs its own.
-        if self._pid != os.getpid() or not (shared or self._writable):
-            self.close()
+        self.close()
         while self._fd < 0:
             try:
                 self._fd = self._open_once(shared=shared)
@@ -256,10 +261,9 @@ class JournalFile:
 
 def write_all(fd: int, data: bytes | bytearray, at: int) -> None:
     """Write all of ``data`` at the offset ``at``: a short write goes on until the disk says why."""
-    view = memoryview(data)
-    while view:
-        done = os.pwrite(fd, view, at)
-        view, at = view[done:], at + done
+    done = os.pwrite(fd, data, at)
+    while done < len(data):
+        done += os.pwrite(fd, memoryview(data)[done:], at + done)
 
 
 def _whole(needed: int) -> int:

@@ -7,12 +7,10 @@ set aside; so the tip alone has every result, and a clone can replay.
 from __future__ import annotations
 
 import json
-import zlib
 from typing import TYPE_CHECKING
 
 from ovn import names
 from ovn.errors import InvalidDocument
-from ovn.git import pack
 from ovn.model import canonical
 
 if TYPE_CHECKING:
@@ -34,57 +32,11 @@ def encode(records: Sequence[Numbered], lines: Mapping[int, bytes] | None = None
 
 
 def _line(seq: int, record: Record, line: bytes | None) -> bytes:
+    """Return a record's line. The type is its last key, and the number goes before it."""
     if line is None:
         return canonical.dump_line({**record, "seq": seq}) + b"\n"
-    return _numbered(seq, line)
-
-
-def _numbered(seq: int, payload: bytes) -> bytes:
-    """Return a record's line. The type is its last key, and the number goes before it."""
-    at = payload.rindex(b',"type":"')
-    return b'%b,"seq":%d%b\n' % (payload[:at], seq, payload[at:])
-
-
-class Growing:
-    """The next segment as far as this process recorded it: put together and deflated line by line.
-
-    Deflating a thousand records at once is a third of what a fold costs. Here each is done while
-    the disk takes it, when there is nothing but waiting.
-    """
-
-    __slots__ = ("_chunks", "_deflate", "_first", "_lines", "_payloads")
-
-    def __init__(self, first: int) -> None:
-        self._first = first
-        self._payloads: list[bytes] = []
-        self._lines: list[bytes] = []
-        self._deflate = zlib.compressobj(pack.LEVEL)
-        self._chunks: list[bytes] = []
-
-    @property
-    def next(self) -> int:
-        """The number that the next record must have."""
-        return self._first + len(self._lines)
-
-    def add(self, payload: bytes) -> None:
-        """Add the canonical bytes of the record with the number ``next``."""
-        line = _numbered(self.next, payload)
-        self._payloads.append(payload)
-        self._lines.append(line)
-        self._chunks.append(self._deflate.compress(line))
-
-    def whole(self, records: Sequence[Numbered], lines: Mapping[int, bytes]) -> bytes | None:
-        """Return the segment of ``records`` if it is this one, to be asked for once; else None.
-
-        It is theirs when their numbers and their bytes in ``lines`` are what was added: what an
-        append could not acknowledge was added too, and its number is another record's.
-        """
-        numbers = [seq for seq, _ in records]
-        same = numbers[0] == self._first and numbers[-1] == self.next - 1
-        if not same or [lines.get(seq) for seq in numbers] != self._payloads:
-            return None
-        stream = b"".join([*self._chunks, self._deflate.flush()])
-        return pack.Deflated.of(b"".join(self._lines), stream)
+    at = line.rindex(b',"type":"')
+    return b'%b,"seq":%d%b\n' % (line[:at], seq, line[at:])
 
 
 def decode(data: bytes, what: str) -> Iterator[Numbered]:

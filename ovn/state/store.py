@@ -206,7 +206,7 @@ class StateStore:
         def meanwhile(seq: int) -> None:
             nonlocal due
             records.validate(record)
-            self._folder.remember(session, seq, payload, record)
+            self._folder.remember(payload, record)
             if fold is None and session in self._folds:
                 due = self._is_due(session, seq, record)
 

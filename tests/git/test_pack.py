@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import zlib
 from datetime import UTC, datetime
 
 import pytest
@@ -204,13 +203,3 @@ def _umask():
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def test_what_was_deflated_before_is_packed_as_it_is(repo, tmp_path):
-    data = b"line\n" * 1000
-    made = pack.Deflated.of(data, zlib.compress(data, 9))
-    encoded = pack.encode([("blob", made), ("blob", b"other")])
-    assert made.stream in encoded.pack
-    assert encoded.oids[0] == object_id("blob", data)
-    repo.run("unpack-objects", "-q", stdin=encoded.pack)
-    assert repo.run("cat-file", "blob", encoded.oids[0]).stdout == data
