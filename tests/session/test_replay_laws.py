@@ -15,7 +15,8 @@ from tests.conftest import new_repo
 from tests.session.conftest import FACES, Clock, Runner
 
 LONG = os.environ.get("OVN_TEST_SIZE") == "long"
-FAST = RetryPolicy(max_retries=4, backoff="constant", jitter=0)
+FAST = RetryPolicy(max_retries=10, backoff="constant", jitter=0)
+"""More attempts than three failures and four kills can use up: an interrupted one counts too."""
 
 CALLS = st.recursive(
     st.one_of(
